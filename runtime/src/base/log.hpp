@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+namespace grove::detail {
+
+enum class Level { info, warning, error };
+
+/// Says something to whoever runs the program: on stderr, under the name "grove". A program that registers an
+/// spdlog logger of that name gets it there instead. Callers do the formatting; none of this is for hot
+/// paths, nor for signal handlers. **Any thread.**
+void log(Level, std::string_view) noexcept;
+
+}  // namespace grove::detail

@@ -1,0 +1,174 @@
+#include <grove/core/gil.hpp>
+
+#include "core/gil_state.hpp"
+#include "core/runtime_control.hpp"
+
+#include <grove/base/assert.hpp>
+#include <grove/base/error.hpp>
+#include <grove/core/runtime.hpp>
+
+#include <algorithm>
+
+namespace grove {
+
+namespace detail {
+
+namespace {
+constinit const std::atomic<std::uint32_t> nothing_up{0};
+constinit thread_local Gil* held_gil = nullptr;
+constinit thread_local char thread_mark = 0;  // its address tells threads apart
+
+void set_held(Gil* gil) noexcept {
+    held_gil = gil;
+    breaker = gil ? &GilAccess::state(*gil).breaker : &nothing_up;
+}
+
+void note_new_holder(GilState& state) noexcept {
+    if (state.holder.load(std::memory_order_relaxed) == &thread_mark) return;
+    state.holder.store(&thread_mark, std::memory_order_relaxed);
+    state.switch_number.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool take_if_free(GilState& state) noexcept {
+    bool expected = false;
+    return state.locked.compare_exchange_strong(expected, true, std::memory_order_seq_cst);
+}
+
+void note_hold(GilState& state, Clock::duration hold) noexcept {
+    const std::int64_t ns = std::chrono::nanoseconds{hold}.count();
+    if (ns > state.longest_hold_ns.load(std::memory_order_relaxed)) state.longest_hold_ns = ns;
+}
+
+/// Waits until the Gil was free and is ours; false if the runtime ended.
+GROVE_COLD bool take_slow(GilState& state) noexcept {
+    std::unique_lock lock{state.mutex};
+    state.waiting.fetch_add(1, std::memory_order_seq_cst);
+    auto holder_seen_at = Clock::now();
+    while (!take_if_free(state)) {
+        if (state.ended) {
+            state.waiting.fetch_sub(1, std::memory_order_seq_cst);
+            return false;
+        }
+        const auto seen = state.switch_number.load(std::memory_order_relaxed);
+        const std::chrono::microseconds interval{state.interval_us.load(std::memory_order_relaxed)};
+        const auto result = state.freed.wait_for(lock, interval);
+        const bool same_holder = state.switch_number.load(std::memory_order_relaxed) == seen;
+        if (!same_holder) note_hold(state, Clock::now() - std::exchange(holder_seen_at, Clock::now()));
+        if (result == std::cv_status::timeout && same_holder && state.locked) {
+            state.breaker.fetch_or(breaker_bit::drop_request, std::memory_order_relaxed);
+        }
+    }
+    note_hold(state, Clock::now() - holder_seen_at);
+    state.waiting.fetch_sub(1, std::memory_order_seq_cst);
+    note_new_holder(state);
+    state.taken.notify_all();
+    return true;
+}
+
+void take(GilState& state) {
+    if (take_if_free(state)) {
+        note_new_holder(state);
+    } else if (!take_slow(state)) {
+        throw std::system_error{make_error_code(Errc::closed), "Gil::lock: the runtime has ended"};
+    }
+}
+
+/// Wakes who waits; on request, waits until one of them has had it.
+GROVE_COLD void free_slow(GilState& state) noexcept {
+    std::unique_lock lock{state.mutex};
+    state.freed.notify_one();
+    if (!(state.breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request)) return;
+    state.breaker.fetch_and(~breaker_bit::drop_request, std::memory_order_relaxed);
+    state.forced.fetch_add(1, std::memory_order_relaxed);
+    state.taken.wait(lock, [&state] {
+        return state.holder.load(std::memory_order_relaxed) != &thread_mark || state.waiting == 0;
+    });
+}
+
+}  // namespace
+
+constinit thread_local const std::atomic<std::uint32_t>* breaker = &nothing_up;
+
+Gil* GilAccess::held_by_this_thread() noexcept { return held_gil; }
+
+void GilAccess::relock(Gil& gil) noexcept { gil.lock(); }
+
+void GilAccess::hand_over(Gil& gil) noexcept {
+    gil.unlock();
+    relock(gil);
+}
+
+void GilAccess::end(Gil& gil) noexcept {
+    GilState& state = *gil.state_;
+    const std::scoped_lock lock{state.mutex};
+    state.ended = true;
+    state.scheduler = nullptr;
+    state.freed.notify_all();
+    set_held(state.outer);
+}
+
+GilReleased::GilReleased() noexcept : gil_{held_gil} {
+    if (gil_) gil_->unlock();
+}
+
+GilReleased::~GilReleased() {
+    const int error = errno;
+    if (gil_) GilAccess::relock(*gil_);
+    errno = error;
+}
+
+}  // namespace detail
+
+Gil::Gil(std::chrono::microseconds switch_interval)
+    : state_{std::make_unique<detail::GilState>(std::max(switch_interval, std::chrono::microseconds{1}))} {}
+
+Gil::~Gil() = default;
+
+void Gil::lock() {
+    GROVE_ASSERT(!held_here(), "Gil::lock: this thread holds it already");
+    const int error = errno;
+    detail::take(*state_);
+    state_->outer = detail::held_gil;
+    detail::set_held(this);
+    errno = error;
+}
+
+bool Gil::try_lock() noexcept {
+    if (state_->ended || !detail::take_if_free(*state_)) return false;
+    detail::note_new_holder(*state_);
+    state_->outer = detail::held_gil;
+    detail::set_held(this);
+    return true;
+}
+
+void Gil::unlock() noexcept {
+    GROVE_ASSERT(held_here(), "Gil::unlock: this thread does not hold it");
+    detail::set_held(state_->outer);
+    state_->locked.store(false, std::memory_order_seq_cst);
+    if (state_->waiting.load(std::memory_order_seq_cst) > 0) detail::free_slow(*state_);
+}
+
+bool Gil::held_here() const noexcept {
+    for (const Gil* held = detail::held_gil; held; held = held->state_->outer) {
+        if (held == this) return true;
+    }
+    return false;
+}
+
+std::chrono::microseconds Gil::switch_interval() const noexcept {
+    return std::chrono::microseconds{state_->interval_us.load(std::memory_order_relaxed)};
+}
+
+void Gil::set_switch_interval(std::chrono::microseconds interval) noexcept {
+    state_->interval_us = std::max<std::int64_t>(interval.count(), 1);
+}
+
+Gil::Stats Gil::stats() const noexcept {
+    return {.handovers = state_->switch_number,
+            .forced_handovers = state_->forced,
+            .held = std::chrono::nanoseconds{state_->held_ns},
+            .waited = std::chrono::nanoseconds{state_->waited_ns},
+            .longest_hold = std::chrono::nanoseconds{state_->longest_hold_ns}};
+}
+
+}  // namespace grove

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "platform/stack_overflow.hpp"
+
+#include <grove/core/greenlet.hpp>
+
+#include <string>
+
+namespace grove::detail {
+
+class Scheduler;
+
+/// True while kill and time-outs have to wait: under a Shield, or while an exception is in flight.
+[[nodiscard]] bool held_back(const GreenletState&) noexcept;
+
+/// Throws what the greenlet, which is the running one, was signalled, if that may strike now.
+void throw_signal(GreenletState&);
+inline void throw_if_signalled(GreenletState& g) {
+    if (g.signals != 0 && !held_back(g)) throw_signal(g);
+}
+
+/// A signal has come: ends the wait the greenlet is in, if that may be interrupted, and makes its next
+/// checkpoint() attentive. Any greenlet, or a thread with the Gil.
+void interrupt(GreenletState&) noexcept;
+
+/// The earliest expired scope's Expired. Requires: one has expired.
+[[noreturn]] void throw_expired(GreenletState&);
+
+/// Calls the closure, keeps what comes of it, and tells everybody who waits for the end. On its own fiber.
+void run_to_end(GreenletState&) noexcept;
+/// The greenlet is over and has been left out of the live: joiners, watches, links, the handler of last resort.
+void announce_end(GreenletState&) noexcept;
+
+/// "#3 fetch, spawned at crawler.cpp:42"
+[[nodiscard]] std::string describe(const GreenletState&);
+
+/// For the message about its stack. Async-signal-safe.
+[[nodiscard]] OverflowedStack describe_overflow(const GreenletState&) noexcept;
+
+/// The text of WouldBlockForever.
+[[nodiscard]] std::string report_of(Scheduler&);
+
+}  // namespace grove::detail

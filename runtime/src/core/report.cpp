@@ -1,0 +1,81 @@
+// What a person reads when something is wrong: who the greenlets are and what they wait for.
+
+#include "base/log.hpp"
+#include "core/greenlet_extras.hpp"
+#include "core/greenlet_internal.hpp"
+#include "core/scheduler.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace grove::detail {
+
+namespace {
+
+constexpr std::size_t greenlets_listed = 100;
+
+std::string age(Clock::duration waited) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>{waited}.count());
+    return text.data();
+}
+
+std::string describe_wait(const Scheduler& scheduler, const GreenletState& g) {
+    if (g.queued) return describe(g) + ": ready";
+    return describe(g) + ": waits in " + g.waits_for + " since " + age(scheduler.now() - g.waits_since);
+}
+
+void describe_exception(std::string& text, const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        text += e.what();
+    } catch (const Unwind&) {  // a Timeout's that outlived its scope; nobody is being unwound here
+        text += "an expired Timeout";
+    } catch (...) {  // only described
+        text += "an exception that is no std::exception";
+    }
+}
+
+}  // namespace
+
+std::string describe(const GreenletState& g) {
+    std::string text = "#" + std::to_string(g.id);
+    if (&g == &g.scheduler->main()) return text + " main";
+    if (g.extras && !g.extras->name.empty()) text += " " + g.extras->name;
+    if (g.site.line != 0) text += std::string{", spawned at "} + g.site.file + ":" + std::to_string(g.site.line);
+    return text;
+}
+
+std::string report_of(Scheduler& scheduler) {
+    const std::size_t count = scheduler.live_count() + (scheduler.main().ended() ? 0 : 1);
+    std::string text = "every greenlet waits, and nothing outside can wake one (" + std::to_string(count) + " of them):";
+    if (!scheduler.main().ended()) text += "\n  " + describe_wait(scheduler, scheduler.main());
+    std::size_t listed = 0;
+    for (const GreenletState* g = scheduler.first_live(); g && listed < greenlets_listed; g = g->next_live, ++listed) {
+        text += "\n  " + describe_wait(scheduler, *g);
+    }
+    if (listed < scheduler.live_count()) text += "\n  and " + std::to_string(scheduler.live_count() - listed) + " more";
+    return text;
+}
+
+OverflowedStack describe_overflow(const GreenletState& g) noexcept {
+    return {.name = g.extras ? std::string_view{g.extras->name} : std::string_view{},
+            .id = g.id,
+            .stack_size = g.stack.size,
+            .spawned_at = g.site};
+}
+
+void Scheduler::report_unhandled(GreenletState& g) noexcept {
+    const GreenletRef ended{GreenletPtr{&g}};
+    spawn({.name = "unhandled-exception handler", .site = g.site}, [this, ended, error = g.error] {
+        if (!unhandled_) {
+            std::string text = "greenlet " + describe(*GreenletAccess::state(ended)) + " ended by: ";
+            describe_exception(text, error);
+            return log(Level::error, text);
+        }
+        unhandled_(ended, error);
+    });
+}
+
+}  // namespace grove::detail

@@ -1,0 +1,221 @@
+#include <grove/core/runtime.hpp>
+
+#include "core/gil_state.hpp"
+#include "core/greenlet_internal.hpp"
+#include "core/run_main.hpp"
+#include "core/runtime_control.hpp"
+#include "core/scheduler.hpp"
+#include "core/stop_signals.hpp"
+
+#include <grove/base/error.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+namespace grove {
+
+// --- Running -----------------------------------------------------------------------------------------
+
+namespace detail {
+
+void run_main(const RunOptions& options, MainBody& main, Environment environment) {
+    if (Scheduler::here()) throw std::logic_error{"run: a runtime runs on this thread already"};
+    int signal = 0;
+    std::exception_ptr error;
+    {
+        Scheduler scheduler{options, std::move(environment)};
+        const StopSignals stop_signals{options.stop_signals, scheduler};
+        try {
+            scheduler.run(main);
+        } catch (...) {  // thrown on when the runtime is gone
+            error = std::current_exception();
+        }
+        signal = scheduler.stop_signal();
+    }
+    if (signal != 0) end_process_by(signal);
+    if (error) std::rethrow_exception(error);
+}
+
+void run_main(const RunOptions& options, MainBody& main) { run_main(options, main, {}); }
+
+void checkpoint_slow() {
+    if (Scheduler* const scheduler = Scheduler::here()) {
+        if (running_greenlet) scheduler->checkpoint_slow();
+    } else if (Gil* const held = GilAccess::held_by_this_thread()) {
+        const auto up = GilAccess::state(*held).breaker.load(std::memory_order_relaxed);
+        if (up & breaker_bit::drop_request) GilAccess::hand_over(*held);
+    }
+}
+
+}  // namespace detail
+
+void yield() {
+    if (!detail::running_greenlet) {
+        const detail::GilReleased released;
+        std::this_thread::yield();
+        return;
+    }
+    detail::GreenletState& g = *detail::running_greenlet;
+    detail::throw_if_signalled(g);
+    g.scheduler->yield_now();
+    detail::throw_if_signalled(g);
+}
+
+void sleep(Deadline until) {
+    if (!detail::running_greenlet) {
+        const detail::GilReleased released;
+        detail::os().poll(nullptr, 0, until);
+    } else if (until.at() <= detail::running_greenlet->scheduler->now()) {
+        yield();
+    } else {
+        WaitList nobody_notifies;
+        (void)detail::wait(nobody_notifies, until, "sleep");
+    }
+}
+
+Clock::time_point now() noexcept {
+    const detail::Scheduler* const scheduler = detail::Scheduler::here();
+    return scheduler ? scheduler->now() : Clock::now();
+}
+
+void set_unhandled_exception_handler(UniqueFunction<void(GreenletRef, std::exception_ptr)> f) {
+    detail::Scheduler* const scheduler = detail::Scheduler::touchable();
+    if (!scheduler) throw std::logic_error{"set_unhandled_exception_handler: no runtime on this thread"};
+    scheduler->set_unhandled_handler(std::move(f));
+}
+
+// --- Other threads -----------------------------------------------------------------------------------
+
+namespace detail {
+
+/// A function on its way into a runtime.
+struct PostNode : InboxNode {
+    PostNode(Scheduler& s, UniqueFunction<void()> f) noexcept
+        : InboxNode{&arrive}, scheduler{s}, function{std::move(f)} {}
+
+    static void arrive(InboxNode& node) noexcept {
+        const std::unique_ptr<PostNode> self{static_cast<PostNode*>(&node)};
+        spawn({.name = "posted"}, std::move(self->function));
+    }
+
+    Scheduler& scheduler;
+    UniqueFunction<void()> function;
+};
+
+struct Completion::State {
+    struct Wake : InboxNode {
+        Wake() noexcept : InboxNode{&arrive} {}
+        static void arrive(InboxNode& node) noexcept {
+            auto& wake = static_cast<Wake&>(node);
+            wake.done = true;
+            const auto keep = std::move(wake.keep);
+            if (wake.parked) keep->scheduler->make_ready(*keep->greenlet);
+        }
+        bool parked = false;  // these by the waiting runtime's thread alone
+        bool done = false;
+        std::shared_ptr<State> keep;
+    };
+
+    Scheduler* scheduler = Scheduler::here();  // null: an OS thread waits
+    GreenletState* greenlet = running_greenlet;
+    Wake wake;
+
+    std::mutex mutex;  // guards done, for an OS thread
+    std::condition_variable changed;
+    bool done = false;
+};
+
+Completion::Completion() : state_{std::make_shared<State>()} {}
+Completion::~Completion() = default;
+
+void Completion::wait() {
+    State& state = *state_;
+    if (state.scheduler) {
+        const OutsideWork outside{*state.scheduler};
+        state.wake.parked = true;
+        if (!state.wake.done) state.scheduler->suspend_for("RuntimeRef::call");
+        return;
+    }
+    const GilReleased released;
+    std::unique_lock lock{state.mutex};
+    state.changed.wait(lock, [&state] { return state.done; });
+}
+
+void Completion::signal() noexcept {
+    const std::shared_ptr<State> state = state_;
+    if (state->scheduler) {
+        state->wake.keep = state;
+        (void)state->scheduler->post(state->wake);  // open: a greenlet of it waits
+        return;
+    }
+    const std::scoped_lock lock{state->mutex};
+    state->done = true;
+    state->changed.notify_all();
+}
+
+}  // namespace detail
+
+RuntimeRef::RuntimeRef(std::shared_ptr<detail::RuntimeControl> control) noexcept : control_{std::move(control)} {
+    ++control_->refs;
+}
+
+RuntimeRef::RuntimeRef(const RuntimeRef& other) noexcept : control_{other.control_} {
+    if (control_) ++control_->refs;
+}
+
+RuntimeRef& RuntimeRef::operator=(RuntimeRef other) noexcept {
+    std::swap(control_, other.control_);
+    return *this;
+}
+
+RuntimeRef::~RuntimeRef() {
+    if (!control_ || --control_->refs > 0) return;
+    // Without it, those who wait may wait for ever: the hub has to look.
+    const std::scoped_lock lock{control_->mutex};
+    if (control_->scheduler) control_->scheduler->wake_if_asleep();
+}
+
+bool RuntimeRef::post(UniqueFunction<void()> f) const {
+    const std::scoped_lock lock{control_->mutex};
+    if (!control_->scheduler) return false;
+    auto node = std::make_unique<detail::PostNode>(*control_->scheduler, std::move(f));
+    if (!control_->scheduler->post(*node)) return false;
+    (void)node.release();  // the inbox has it
+    return true;
+}
+
+bool RuntimeRef::running() const noexcept {
+    const std::scoped_lock lock{control_->mutex};
+    return control_->scheduler != nullptr;
+}
+
+Gil& RuntimeRef::gil() const {
+    if (!running()) throw_closed();
+    return control_->gil;
+}
+
+bool RuntimeRef::is_here() const noexcept {
+    return detail::Scheduler::here() && detail::Scheduler::here()->control() == control_;
+}
+
+void RuntimeRef::throw_closed() {
+    throw std::system_error{make_error_code(Errc::closed), "RuntimeRef: the runtime has ended"};
+}
+
+RuntimeRef this_runtime() {
+    if (detail::Scheduler* const here = detail::Scheduler::here()) return RuntimeRef{here->control()};
+    if (detail::served_runtime) return RuntimeRef{detail::served_runtime->shared_from_this()};
+    if (detail::Scheduler* const held = detail::Scheduler::touchable()) return RuntimeRef{held->control()};
+    throw std::logic_error{"this_runtime: no runtime on this thread"};
+}
+
+Gil& gil() {
+    if (detail::Scheduler* const here = detail::Scheduler::here()) return here->gil();
+    if (detail::served_runtime) return detail::served_runtime->gil;
+    if (Gil* const held = detail::GilAccess::held_by_this_thread()) return *held;
+    throw std::logic_error{"gil: no runtime on this thread; RuntimeRef::gil() is for it"};
+}
+
+}  // namespace grove

@@ -1,0 +1,311 @@
+#include "core/scheduler.hpp"
+
+#include "core/gil_state.hpp"
+#include "core/greenlet_extras.hpp"
+#include "core/greenlet_internal.hpp"
+#include "core/native_pool.hpp"
+#include "core/runtime_control.hpp"
+#include <grove/base/error.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace grove::detail {
+
+namespace {
+
+// After so many direct switches the hub has a word. Reading the clock there costs 25 ns, so 0.2 ns per switch
+// (bench switch/yield).
+constexpr std::int32_t switches_per_turn = 128;
+
+// So many I/O calls in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
+// microsecond are a small part of a time slice.
+constexpr std::int32_t io_budget = 64;
+
+// While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.
+constexpr auto look_interval = std::chrono::microseconds{100};
+
+constinit thread_local unsigned switching_forbidden = 0;
+
+}  // namespace
+
+constinit thread_local GreenletState* running_greenlet = nullptr;
+constinit thread_local Scheduler* Scheduler::here_ = nullptr;
+
+// --- Switching ---------------------------------------------------------------------------------------
+
+/// A greenlet gets its turn.
+inline void Scheduler::note_switch() noexcept {
+    switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    io_left_ = io_budget;
+}
+
+inline void Scheduler::switch_to(FiberRecord& from, GreenletState& to) noexcept {
+    to.queued = false;
+    if (&from == &to) return;
+    if (to.phase == GreenletState::Phase::fresh && !begin(to)) return switch_to_hub(from);
+    note_switch();
+    running_greenlet = &to;
+    switch_fiber(from, to, slots_);
+    if (ended_) release_ended();
+}
+
+inline void Scheduler::switch_to_hub(FiberRecord& from, bool ends) noexcept {
+    running_greenlet = nullptr;
+    switch_fiber(from, hub_, slots_, ends);
+    if (ended_) release_ended();
+}
+
+void Scheduler::suspend() {
+    GROVE_ASSERT(switching_forbidden == 0, "a blocking call inside a NoSwitch scope");
+    GreenletState& from = *running_greenlet;
+    if (from.canary && !StackPool::canary_intact(from.stack)) stack_overflowed(from);
+    if (--switches_left_ < 0 || ready_.empty()) return switch_to_hub(from);
+    switch_to(from, ready_.pop_front());
+}
+
+void Scheduler::yield_now() {
+    GreenletState& g = *running_greenlet;
+    g.yielding = true;
+    if (ready_.empty()) switches_left_ = 0;  // nobody else: let the hub look at the loop
+    make_ready(g);
+    suspend();
+    g.yielding = false;
+    io_left_ = io_budget;
+}
+
+void Scheduler::suspend_for(const char* what) {
+    GreenletState& g = *running_greenlet;
+    g.waits_for = what;
+    g.waits_since = now_;
+    suspend();
+}
+
+void Scheduler::wake_from_sleep() noexcept {
+    asleep_ = false;
+    loop_->wake();
+}
+
+// --- The life of a fiber -----------------------------------------------------------------------------
+
+bool Scheduler::begin(GreenletState& g) noexcept {
+    try {
+        g.stack = stacks_.take(g.stack_size);
+    } catch (...) {  // kept as what ended the greenlet
+        g.error = std::current_exception();
+        ready_stillborn_.push_back(g);
+        return false;
+    }
+    g.phase = GreenletState::Phase::started;
+    g.canary = StackPool::uses_canary(g.stack);
+    make_fiber(g, &fiber_entry);
+    return true;
+}
+
+void Scheduler::fiber_entry(boost::context::detail::transfer_t from) {
+    Scheduler& s = *here_;
+    arrive(from, s.slots_);
+    if (s.ended_) s.release_ended();
+    GreenletState* g = running_greenlet;
+    run_to_end(*g);
+    while (GreenletState* next = s.next_for_this_stack(*g)) {
+        s.release(*g);
+        running_greenlet = next;
+        *s.slots_.exceptions = {};
+        *s.slots_.error = 0;
+        g = next;
+        run_to_end(*g);
+    }
+    s.leave_for_good(*g);
+}
+
+/// A greenlet that begins when another ends takes over its stack as it is: no switch, and the stack is warm. Worth
+/// a third of spawn + run + join in a burst (bench spawn/burst).
+GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
+    if (switches_left_ <= 0 || ready_.empty()) return nullptr;
+    GreenletState& next = ready_.front();
+    if (next.phase != GreenletState::Phase::fresh || next.stack_size != ended.stack_size) return nullptr;
+    --switches_left_;
+    ready_.pop_front();
+    next.queued = false;
+    next.phase = GreenletState::Phase::started;
+    next.stack = std::exchange(ended.stack, {});
+    next.canary = ended.canary;
+    next.sanitizer_fiber = ended.sanitizer_fiber;
+    note_switch();
+    return &next;
+}
+
+void Scheduler::leave_for_good(GreenletState& g) noexcept {
+    ended_ = &g;  // whoever runs next gives the stack back: we still stand on it
+    if (!ready_.empty() && --switches_left_ >= 0) {
+        GreenletState& next = ready_.pop_front();
+        if (next.phase != GreenletState::Phase::fresh || begin(next)) {
+            next.queued = false;
+            note_switch();
+            running_greenlet = &next;
+            switch_fiber(g, next, slots_, true);
+        }
+    }
+    switch_to_hub(g, true);
+    std::abort();  // nobody comes back to an ended greenlet
+}
+
+void Scheduler::release_ended() noexcept {
+    GreenletState& g = *std::exchange(ended_, nullptr);
+    if (g.canary && !StackPool::canary_intact(g.stack)) stack_overflowed(g);
+    forget_fiber(g);
+    stacks_.give_back(g.stack);
+    g.stack = {};
+    release(g);
+}
+
+void Scheduler::release(GreenletState& g) noexcept {
+    if (--g.refs == 0) destroy(&g);
+}
+
+void Scheduler::adopt(GreenletState& g, bool daemon) noexcept {
+    ++g.refs;
+    g.scheduler = this;
+    g.id = ++last_id_;
+    g.daemon = daemon;
+    g.next_live = first_live_;
+    if (first_live_) first_live_->prev_live = &g;
+    first_live_ = &g;
+    ++live_;
+    if (daemon) ++live_daemons_;
+}
+
+void Scheduler::disown(GreenletState& g) noexcept {
+    (g.prev_live ? g.prev_live->next_live : first_live_) = g.next_live;
+    if (g.next_live) g.next_live->prev_live = g.prev_live;
+    g.prev_live = g.next_live = nullptr;
+    --live_;
+    if (g.daemon) --live_daemons_;
+    g.end_order = ++last_end_;
+    g.phase = GreenletState::Phase::ended;
+    if (draining_ && live_ == live_daemons_) wake_main();
+}
+
+// --- The hub -----------------------------------------------------------------------------------------
+
+void Scheduler::hub_entry(boost::context::detail::transfer_t from) {
+    Scheduler& s = *here_;
+    arrive(from, s.slots_);
+    if (s.ended_) s.release_ended();
+    for (;;) {
+        s.turn();
+        if (!s.ready_.empty()) s.switch_to(s.hub_, s.ready_.pop_front());
+    }
+}
+
+/// Inbox, timers, loop: after it, somebody is ready or the turn came to nothing.
+void Scheduler::turn() noexcept {
+    switches_left_ = shuffle_seed_ != 0 ? 0 : switches_per_turn;
+    while (!ready_stillborn_.empty()) run_to_end(ready_stillborn_.pop_front());
+    if (gil_state_->breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request) {
+        GilAccess::hand_over(gil());
+    }
+    drain_inbox();
+    heed_stop_signal();
+    now_ = loop_->now();
+    timers_.fire_due(now_);
+    if (ready_.empty()) {
+        sleep_in_loop();
+    } else if (now_ - last_look_ >= look_interval) {
+        look_at_loop();
+    }
+    if (shuffle_seed_ != 0) shuffle_ready();
+}
+
+void Scheduler::look_at_loop() noexcept {
+    last_look_ = now_;
+    (void)loop_->poll(Clock::time_point{});
+    loop_->deliver();
+}
+
+void Scheduler::sleep_in_loop() noexcept {
+    const Clock::time_point until = timers_.next();
+    if (until == Clock::time_point::max() && !may_be_woken()) return report_deadlock();
+    hub_sleeps_.store(true, std::memory_order_seq_cst);  // from here on, who posts also wakes
+    if (inbox_.empty() && stop_signal_.load(std::memory_order_relaxed) == heeded_signal_) {
+        asleep_ = true;
+        const auto slept_from = loop_->now();
+        gil_state_->held_ns.fetch_add((slept_from - held_since_).count(), std::memory_order_relaxed);
+        gil().unlock();
+        (void)loop_->poll(Deadline{until});
+        const bool had_to_wait = gil_state_->locked.load(std::memory_order_relaxed);
+        const auto woke_at = had_to_wait ? loop_->now() : Clock::time_point{};
+        GilAccess::relock(gil());
+        asleep_ = false;
+        held_since_ = now_ = last_look_ = loop_->now();
+        if (had_to_wait) gil_state_->waited_ns.fetch_add((now_ - woke_at).count(), std::memory_order_relaxed);
+        loop_->deliver();
+    }
+    hub_sleeps_.store(false, std::memory_order_relaxed);
+    drain_inbox();
+    heed_stop_signal();
+    timers_.fire_due(now_);
+}
+
+bool Scheduler::may_be_woken() const noexcept {
+    return outside_ > 0 || !inbox_.empty() || control_->refs.load(std::memory_order_seq_cst) > 0 ||
+           gil_state_->waiting.load(std::memory_order_seq_cst) > 0 ||
+           stop_signal_.load(std::memory_order_relaxed) != heeded_signal_;
+}
+
+void Scheduler::drain_inbox() noexcept {
+    for (InboxNode* node = inbox_.take_all(); node;) {
+        InboxNode* const next = node->next;
+        node->run(*node);
+        node = next;
+    }
+}
+
+bool Scheduler::post(InboxNode& node) noexcept {
+    if (!inbox_.push(node)) return false;
+    if (hub_sleeps_.load(std::memory_order_seq_cst)) loop_->wake();
+    return true;
+}
+
+/// Permutes who is ready, but nobody passes a greenlet that yielded: it goes after all that were ready then.
+void Scheduler::shuffle_ready() noexcept {
+    std::vector<GreenletState*> all;
+    while (!ready_.empty()) all.push_back(&ready_.pop_front());
+    auto begin = all.begin();
+    while (begin != all.end()) {
+        const auto end = std::find_if(begin, all.end(), [](const GreenletState* g) { return g->yielding; });
+        std::shuffle(begin, end, shuffle_);
+        begin = end == all.end() ? end : end + 1;
+    }
+    for (GreenletState* g : all) ready_.push_back(*g);
+}
+
+// --- Deadlock ----------------------------------------------------------------------------------------
+
+void Scheduler::report_deadlock() noexcept {
+    const std::string report = report_of(*this);
+    GreenletState& main = *main_;
+    if (!main.ended() && main.waiter && !held_back(main)) {
+        extras_of(main).exception_signal = std::make_exception_ptr(WouldBlockForever{report});
+        main.signals |= GreenletState::exception_signal;
+        return interrupt(main);
+    }
+    if (draining_ && !deadlock_) {
+        deadlock_ = std::make_exception_ptr(WouldBlockForever{report});
+        return kill_rest(false);
+    }
+    // Somebody holds back the kill, and nothing can ever wake him.
+    std::fprintf(stderr, "grove: %s\n", report.c_str());
+    std::abort();
+}
+
+}  // namespace grove::detail
+
+namespace grove {
+
+NoSwitch::NoSwitch() noexcept { ++detail::switching_forbidden; }
+NoSwitch::~NoSwitch() { --detail::switching_forbidden; }
+
+}  // namespace grove

@@ -1,0 +1,255 @@
+#pragma once
+
+#include "core/gil_state.hpp"
+#include "core/inbox.hpp"
+#include "core/ready_queue.hpp"
+#include "platform/event_loop.hpp"
+#include "platform/fiber.hpp"
+#include "platform/os.hpp"
+#include "platform/stack_overflow.hpp"
+#include "platform/stack_pool.hpp"
+#include "platform/timer_wheel.hpp"
+
+#include <grove/base/assert.hpp>
+#include <grove/core/detail/greenlet_state.hpp>
+#include <grove/core/gil.hpp>
+#include <grove/core/runtime.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace grove::detail {
+
+class NativePool;
+class Ticker;
+struct RuntimeControl;
+
+/// What a runtime stands on; a test puts others in place.
+struct Environment {
+    std::unique_ptr<EventLoop> loop;  ///< null: epoll
+    Os* os = nullptr;                 ///< null: the system
+    std::uint64_t shuffle_seed = 0;   ///< not 0: ready greenlets run in an order drawn from it
+    bool virtual_time = false;        ///< nobody watches time slices: they are real time
+};
+
+/// The heart of a runtime: who runs, who is ready, what they wait for.
+///
+/// A greenlet that blocks switches straight to the next ready one (suspend()); the hub, a fiber of its own, gets
+/// a word only when nobody is ready or the turn's budget is spent. One turn of the hub: the inbox, the timers that
+/// are due, the event loop (asleep, if nobody is ready: the one place where the Gil is given up to wait).
+///
+/// Invariants:
+/// 1. `running_greenlet` is the greenlet whose fiber runs; in the hub it is null.
+/// 2. A greenlet that lives is running, in the ready queue, or waiting for exactly one wake-up.
+/// 3. Everything here is touched with the Gil held; the inbox, the breaker and wake() by any thread.
+class Scheduler {
+public:
+    Scheduler(const RunOptions&, Environment);
+    ~Scheduler();
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    /// The one on this thread, null on a plain thread. With the Gil held, on any thread: gil_scheduler().
+    [[nodiscard]] static Scheduler* here() noexcept { return here_; }
+    /// The one this thread may touch: its own, or the one whose Gil it holds. Null: neither.
+    [[nodiscard]] static Scheduler* touchable() noexcept;
+
+    // --- Running ------------------------------------------------------------------------------
+
+    /// Runs main on this stack as the first greenlet, then waits for what is left. Throws what main threw, or
+    /// WouldBlockForever if those left could never end. Once.
+    void run(MainBody&);
+
+    /// The greenlet will run after those that are ready now. Requires: it lives and is not in the queue.
+    void make_ready(GreenletState& g) noexcept {
+        GROVE_ASSERT(!g.queued, "a greenlet was made ready twice");
+        g.queued = true;
+        ready_.push_back(g);
+        if (asleep_) wake_from_sleep();
+    }
+    /// Lets others run until somebody makes the running greenlet ready. Requires: somebody will, or a kill may.
+    void suspend();
+    /// Lets every ready greenlet run first.
+    void yield_now();
+    /// suspend() with a name for reports. Nothing interrupts it: kill and time-outs wait for the next wait.
+    void suspend_for(const char* what);
+
+    // --- Time and the outside ---------------------------------------------------------------------
+
+    [[nodiscard]] Clock::time_point now() const noexcept { return now_; }  ///< of this turn
+    [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
+    [[nodiscard]] EventLoop& loop() noexcept { return *loop_; }
+    [[nodiscard]] Os& os() noexcept { return *os_; }
+
+    /// Counts what may wake a greenlet from outside of this thread, so that waiting for it is no deadlock.
+    void add_outside() noexcept { ++outside_; }
+    void drop_outside() noexcept { --outside_; }
+    [[nodiscard]] std::size_t outside() const noexcept { return outside_; }
+
+    /// Spends one I/O success of this greenlet's run: after `io_budget` in a row it yields before the next
+    /// call, so a socket that is never empty does not starve the others.
+    void spend_io() noexcept { --io_left_; }
+    void before_io() {
+        if (io_left_ <= 0) yield_now();
+    }
+
+    /// Runs node->run() on this thread, in the hub, soon. Any thread. False if the runtime has ended.
+    bool post(InboxNode&) noexcept;
+    /// Ends the sleep of the hub, if it sleeps. Any thread, and signal handlers.
+    void wake() noexcept { loop_->wake(); }
+    /// The same, where it matters only to a hub that sleeps. Any thread.
+    void wake_if_asleep() noexcept {
+        if (hub_sleeps_.load(std::memory_order_seq_cst)) loop_->wake();
+    }
+
+    // --- Greenlets ----------------------------------------------------------------------------------
+
+    void adopt(GreenletState&, bool daemon) noexcept;  ///< from now on it lives here
+    void disown(GreenletState&) noexcept;              ///< it has ended, but still stands on its stack
+    [[nodiscard]] std::size_t live_count() const noexcept { return live_; }
+    [[nodiscard]] GreenletState* first_live() const noexcept { return first_live_; }
+    [[nodiscard]] GreenletState& main() noexcept;
+    [[nodiscard]] StackPool& stacks() noexcept { return stacks_; }
+    /// Direct switches and starts so far; one more each time a greenlet gets its turn. Any thread.
+    [[nodiscard]] std::uint64_t switches() const noexcept { return switches_.load(std::memory_order_relaxed); }
+
+    // --- The rest of the runtime ---------------------------------------------------------------------
+
+    [[nodiscard]] const RunOptions& options() const noexcept { return options_; }
+    [[nodiscard]] const std::shared_ptr<RuntimeControl>& control() const noexcept { return control_; }
+    [[nodiscard]] Gil& gil() noexcept;
+    [[nodiscard]] NativePool& offload_pool();
+    using UnhandledHandler = UniqueFunction<void(GreenletRef, std::exception_ptr)>;
+    void set_unhandled_handler(UnhandledHandler f) noexcept { unhandled_ = std::move(f); }
+    void report_unhandled(GreenletState&) noexcept;  ///< in a greenlet of its own
+
+    [[nodiscard]] std::uint64_t next_timeout_id() noexcept { return ++last_timeout_id_; }
+
+    /// Makes the next checkpoint() look: see breaker_bit. Any thread, and signal handlers.
+    void raise_breaker(std::uint32_t bit) noexcept;
+    void checkpoint_slow();
+    /// Kills main soon, and the rest after it. Any thread, and signal handlers.
+    void stop_by_signal(int signal) noexcept;
+    [[nodiscard]] int stop_signal() const noexcept { return stop_signal_.load(std::memory_order_relaxed); }
+
+    /// A part of the runtime from a higher floor, made on first use and destroyed with the runtime.
+    template <class T>
+    [[nodiscard]] T& service();
+
+private:
+    struct MainGreenlet;
+    struct ServiceEntry {
+        const void* key;
+        std::shared_ptr<void> object;
+    };
+    using Transfer = boost::context::detail::transfer_t;
+
+    static void fiber_entry(Transfer);
+    static void hub_entry(Transfer);
+    void switch_to(FiberRecord& from, GreenletState& to) noexcept;
+    void switch_to_hub(FiberRecord& from, bool ends = false) noexcept;
+    [[nodiscard]] bool begin(GreenletState&) noexcept;
+    [[nodiscard]] GreenletState* next_for_this_stack(GreenletState& ended) noexcept;
+    void leave_for_good(GreenletState&) noexcept;
+    void note_switch() noexcept;
+    void release_ended() noexcept;
+    void release(GreenletState&) noexcept;
+    [[noreturn]] static void stack_overflowed(GreenletState&) noexcept;
+
+    void turn() noexcept;
+    void look_at_loop() noexcept;
+    void sleep_in_loop() noexcept;
+    [[nodiscard]] bool may_be_woken() const noexcept;
+    void drain_inbox() noexcept;
+    void heed_stop_signal() noexcept;
+    void shuffle_ready() noexcept;
+    void report_deadlock() noexcept;
+
+    void call_main(MainBody&) noexcept;
+    void drain_greenlets() noexcept;
+    void kill_rest(bool daemons_only) noexcept;
+    void wake_main() noexcept;
+    void wake_from_sleep() noexcept;
+
+    static constinit thread_local Scheduler* here_;
+
+    // Touched at each switch.
+    ReadyQueue ready_;
+    std::atomic<std::uint64_t> switches_{0};
+    std::int32_t switches_left_ = 0;      // before the hub has a word
+    std::int32_t io_left_ = 0;
+    ThreadSlots slots_;
+    GreenletState* ended_ = nullptr;      // its stack is given back by whoever runs next
+    bool asleep_ = false;                 // the hub waits in the loop, without the Gil
+
+    // Touched each turn.
+    Clock::time_point now_{};
+    Clock::time_point last_look_{};
+    Clock::time_point held_since_{};
+    Os* os_;
+    std::unique_ptr<EventLoop> loop_;
+    TimerWheel timers_;
+    std::size_t outside_ = 0;
+    FiberRecord hub_;
+    ReadyQueue ready_stillborn_;          // could not get a stack: ended by the hub, on its own
+    std::shared_ptr<RuntimeControl> control_;
+    GilState* gil_state_;                 // control_'s
+    int heeded_signal_ = 0;
+
+    // Greenlets.
+    StackPool stacks_;
+    StackOverflowGuard overflow_guard_;
+    GreenletPtr main_;
+    GreenletState* first_live_ = nullptr; // without main
+    std::size_t live_ = 0;
+    std::size_t live_daemons_ = 0;
+    std::uint64_t last_id_ = 0;
+    std::uint64_t last_end_ = 0;
+    std::uint64_t last_timeout_id_ = 0;
+    bool draining_ = false;               // main has ended and waits for the others
+    std::exception_ptr deadlock_;         // found while draining
+
+    RunOptions options_;
+    std::uint64_t shuffle_seed_;
+    std::minstd_rand shuffle_;
+    std::unique_ptr<NativePool> offload_pool_;
+    std::unique_ptr<Ticker> ticker_;
+    UnhandledHandler unhandled_;
+    std::vector<ServiceEntry> services_;  // destroyed last made first
+
+    // Touched by other threads.
+    alignas(64) Inbox inbox_;
+    std::atomic<bool> hub_sleeps_{false};
+    std::atomic<int> stop_signal_{0};
+};
+
+/// Holds Scheduler::add_outside() for a scope.
+class OutsideWork {
+public:
+    explicit OutsideWork(Scheduler& s) noexcept : scheduler_{s} { scheduler_.add_outside(); }
+    ~OutsideWork() { scheduler_.drop_outside(); }
+    OutsideWork(const OutsideWork&) = delete;
+    OutsideWork& operator=(const OutsideWork&) = delete;
+
+private:
+    Scheduler& scheduler_;
+};
+
+// ---------------------------------------------------------------------------------------------
+
+template <class T>
+T& Scheduler::service() {
+    static constexpr char key = 0;  // one address per type
+    for (ServiceEntry& entry : services_) {
+        if (entry.key == &key) return *static_cast<T*>(entry.object.get());
+    }
+    auto made = std::make_shared<T>();
+    T& service = *made;
+    services_.push_back({&key, std::move(made)});
+    return service;
+}
+
+}  // namespace grove::detail

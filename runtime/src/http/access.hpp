@@ -1,0 +1,42 @@
+#pragma once
+
+#include <grove/http/message.hpp>
+#include <grove/http/server.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace grove::detail {
+
+/// Where a BodyReader's bytes come from.
+class BodySource {
+public:
+    virtual std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) = 0;
+
+protected:
+    ~BodySource() = default;
+};
+
+class ResponseStream;
+
+/// The floor's way into the public types.
+struct HttpAccess {
+    /// For what a parser has checked already.
+    static void add(http::Headers& headers, std::string_view name, std::string_view value) {
+        headers.append(name, value);
+    }
+    static void attach(http::BodyReader& reader, BodySource* source) noexcept { reader.source_ = source; }
+    [[nodiscard]] static http::ResponseWriter make_writer(ResponseStream& stream) noexcept {
+        return http::ResponseWriter{stream};
+    }
+};
+
+/// Names of fields and codings are ASCII and compare without case.
+[[nodiscard]] bool equal_without_case(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] bool is_token(std::string_view) noexcept;
+/// Whether one of a comma-separated list's elements is `element`, which is in lower case.
+[[nodiscard]] bool list_contains(std::string_view list, std::string_view element) noexcept;
+
+}  // namespace grove::detail

@@ -1,0 +1,165 @@
+#include <grove/http/message.hpp>
+
+#include "http/access.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <stdexcept>
+
+namespace grove {
+
+namespace {
+
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+constexpr bool is_token_char(char c) noexcept {
+    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+           std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
+}
+
+constexpr bool is_value_char(char c) noexcept {
+    return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
+void check_field(std::string_view name, std::string_view value) {
+    if (!detail::is_token(name)) throw std::invalid_argument{"http: a field's name is not a token"};
+    if (!std::ranges::all_of(value, is_value_char)) {
+        throw std::invalid_argument{"http: the value of " + std::string{name} + " has a control character in it"};
+    }
+}
+
+}  // namespace
+
+namespace detail {
+
+bool equal_without_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && std::ranges::equal(a, b, {}, lower, lower);
+}
+
+bool is_token(std::string_view text) noexcept {
+    return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
+
+bool list_contains(std::string_view list, std::string_view element) noexcept {
+    for (;;) {
+        const auto comma = list.find(',');
+        if (equal_without_case(trimmed(list.substr(0, comma)), element)) return true;
+        if (comma == std::string_view::npos) return false;
+        list.remove_prefix(comma + 1);
+    }
+}
+
+}  // namespace detail
+
+namespace http {
+
+// --- Headers --------------------------------------------------------------------------------------
+
+Headers::Headers(const Headers& other) : fields_{other.begin(), other.end()}, count_{other.count_} {}
+
+Headers::Headers(Headers&& other) noexcept
+    : fields_{std::move(other.fields_)}, count_{std::exchange(other.count_, 0)} {}
+
+Headers& Headers::operator=(Headers other) noexcept {
+    fields_.swap(other.fields_);
+    std::swap(count_, other.count_);
+    return *this;
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const noexcept {
+    for (const auto& [key, value] : *this) {
+        if (detail::equal_without_case(key, name)) return value;
+    }
+    return std::nullopt;
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+    check_field(name, value);
+    const auto same = [name](const Field& field) { return detail::equal_without_case(field.first, name); };
+    const auto last = fields_.begin() + static_cast<std::ptrdiff_t>(count_);
+    const auto first = std::find_if(fields_.begin(), last, same);
+    if (first == last) return append(name, value);
+    first->second.assign(value);
+    drop_from(static_cast<std::size_t>(first - fields_.begin()) + 1, name);
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+    check_field(name, value);
+    append(name, value);
+}
+
+void Headers::append(std::string_view name, std::string_view value) {
+    if (count_ == fields_.size()) {
+        fields_.emplace_back(name, value);
+    } else {
+        fields_[count_].first.assign(name);
+        fields_[count_].second.assign(value);
+    }
+    ++count_;
+}
+
+void Headers::erase(std::string_view name) noexcept { drop_from(0, name); }
+
+void Headers::drop_from(std::size_t first, std::string_view name) noexcept {
+    // Those that go are swapped to the end of the set ones, and so keep their room.
+    std::size_t kept = first;
+    for (std::size_t i = first; i < count_; ++i) {
+        if (detail::equal_without_case(fields_[i].first, name)) continue;
+        if (i != kept) std::swap(fields_[i], fields_[kept]);
+        ++kept;
+    }
+    count_ = kept;
+}
+
+void Headers::clear() noexcept { count_ = 0; }
+
+// --- BodyReader -----------------------------------------------------------------------------------
+
+std::size_t BodyReader::read_some(std::span<std::byte> into, Deadline by) {
+    std::error_code ec;
+    const std::size_t n = read_some(into, ec, by);
+    if (ec) throw std::system_error{ec, "http: reading a body"};
+    return n;
+}
+
+std::size_t BodyReader::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
+    ec.clear();
+    return source_ && !into.empty() ? source_->read_some(into, ec, by) : 0;
+}
+
+std::string BodyReader::read_all(std::size_t limit, Deadline by) {
+    std::error_code ec;
+    std::string whole = read_all(limit, ec, by);
+    if (ec) throw std::system_error{ec, "http: reading a body"};
+    return whole;
+}
+
+std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadline by) {
+    constexpr std::size_t first_room = 1024;
+    std::string whole;
+    std::size_t size = 0;
+    for (;;) {
+        std::size_t room = std::max(first_room, size);
+        if (limit - size < room) room = limit - size + 1;  // one byte more than may come, to see whether it does
+        whole.resize(size + room);
+        const std::size_t n = read_some(std::as_writable_bytes(std::span{whole}).subspan(size), ec, by);
+        if (ec) return {};
+        size += n;
+        if (n == 0) break;
+        if (size > limit) {
+            ec = std::make_error_code(std::errc::message_size);
+            return {};
+        }
+    }
+    whole.resize(size);
+    return whole;
+}
+
+}  // namespace http
+}  // namespace grove

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <grove/base/time.hpp>
+
+#include <memory>
+#include <system_error>
+
+namespace grove::detail {
+
+/// What a descriptor became, as a set of bits.
+enum class Readiness : unsigned {
+    none = 0,
+    readable = 1,
+    writable = 2,
+    hangup = 4,  ///< the peer has finished sending, or the connection is broken: stays so for good
+};
+
+[[nodiscard]] constexpr Readiness operator|(Readiness a, Readiness b) noexcept {
+    return static_cast<Readiness>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+[[nodiscard]] constexpr bool has(Readiness set, Readiness bit) noexcept {
+    return (static_cast<unsigned>(set) & static_cast<unsigned>(bit)) != 0;
+}
+
+/// Somebody who wants to know when a descriptor became ready. Must be forgotten before it dies.
+class FdWatch {
+public:
+    virtual void on_ready(Readiness) noexcept = 0;
+
+protected:
+    ~FdWatch() = default;
+};
+
+/// Where the scheduler sleeps, behind four verbs: poll, wake, watch, now. Knows descriptors and time, nothing of
+/// greenlets; a test puts a virtual clock or a simulated network in its place.
+///
+/// poll() collects what happened and may run without the Gil; deliver() tells the watches and runs under it. All
+/// but wake() is called by the runtime's thread, or by a thread that holds its Gil.
+class EventLoop {
+public:
+    virtual ~EventLoop() = default;
+
+    /// Waits until something happened, wake() was called, or the deadline has come. One that has passed only looks.
+    /// False if nothing happened.
+    virtual bool poll(Deadline) = 0;
+    /// Tells each watch what poll() collected for it, once. A watch that was forgotten meanwhile hears nothing.
+    virtual void deliver() noexcept = 0;
+    /// Ends a poll() that sleeps, or the next one. Any thread, and from signal handlers.
+    virtual void wake() noexcept = 0;
+    /// From now on, tells `watch` of each change (edge-triggered), first of the state the descriptor is in.
+    /// An error (EPERM: a regular file is always ready) leaves it unwatched.
+    [[nodiscard]] virtual std::error_code watch(int fd, FdWatch& watch) = 0;
+    /// Ends that. To be called before the descriptor is closed.
+    virtual void forget(int fd) noexcept = 0;
+    /// The time, read now.
+    [[nodiscard]] virtual Clock::time_point now() noexcept = 0;
+};
+
+/// The loop on edge-triggered epoll.
+[[nodiscard]] std::unique_ptr<EventLoop> make_epoll_loop();
+
+}  // namespace grove::detail

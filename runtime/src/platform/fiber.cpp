@@ -1,0 +1,46 @@
+#include "platform/fiber.hpp"
+
+#include <cerrno>
+#include <cxxabi.h>
+#include <pthread.h>
+
+namespace grove::detail {
+
+ThreadSlots ThreadSlots::of_this_thread() noexcept {
+    static_assert(sizeof(ExceptionState) == 2 * sizeof(void*), "the layout of __cxa_eh_globals");
+    return {reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals()), &errno};
+}
+
+void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transfer_t)) noexcept {
+#if defined(GROVE_ASAN)
+    // The fiber that had this stack before left its frames' red zones behind.
+    ASAN_UNPOISON_MEMORY_REGION(fiber.stack.bottom(), fiber.stack.size);
+    fiber.sanitizer_fiber = nullptr;
+#elif defined(GROVE_TSAN)
+    fiber.sanitizer_fiber = __tsan_create_fiber(0);
+#endif
+    fiber.context = boost::context::detail::make_fcontext(fiber.stack.top, fiber.stack.size, entry);
+}
+
+void adopt_thread([[maybe_unused]] FiberRecord& fiber) noexcept {
+#if defined(GROVE_ASAN)
+    pthread_attr_t attributes;
+    void* bottom = nullptr;
+    std::size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &bottom, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    fiber.stack = {static_cast<std::byte*>(bottom) + size, size};
+#elif defined(GROVE_TSAN)
+    fiber.sanitizer_fiber = __tsan_get_current_fiber();
+#endif
+}
+
+void forget_fiber([[maybe_unused]] FiberRecord& fiber) noexcept {
+#if defined(GROVE_TSAN)
+    __tsan_destroy_fiber(fiber.sanitizer_fiber);
+#endif
+}
+
+}  // namespace grove::detail

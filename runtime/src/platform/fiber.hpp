@@ -1,0 +1,74 @@
+#pragma once
+
+#include <grove/base/fiber_record.hpp>
+
+#include <boost/context/detail/fcontext.hpp>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define GROVE_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define GROVE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GROVE_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define GROVE_TSAN 1
+#endif
+#endif
+
+#if defined(GROVE_ASAN)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#elif defined(GROVE_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace grove::detail {
+
+/// What belongs to the OS thread, and must look to each fiber as if it were its own. A fiber stays on its thread,
+/// so the addresses are taken once.
+struct ThreadSlots {
+    ExceptionState* exceptions;
+    int* error;
+
+    [[nodiscard]] static ThreadSlots of_this_thread() noexcept;
+};
+
+/// Makes `fiber` ready to run entry() on its stack. entry must begin with arrive() and never return.
+void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transfer_t)) noexcept;
+/// Makes a record of the flow of control that runs now, on its thread's own stack.
+void adopt_thread(FiberRecord&) noexcept;
+/// After the fiber has been left for good.
+void forget_fiber(FiberRecord&) noexcept;
+
+/// Leaves `from` for `to`; returns when somebody switches back. ends: nobody ever will.
+/// Price: 1.1 x the bare Boost.Context jump (bench switch/yield beside baseline/context_jump). Boost before
+/// 1.88 does not carry the C++ exception state along, so we do.
+inline void switch_fiber(FiberRecord& from, FiberRecord& to, ThreadSlots slots, [[maybe_unused]] bool ends = false) noexcept {
+    from.exceptions = *slots.exceptions;
+    from.saved_errno = *slots.error;
+#if defined(GROVE_ASAN)
+    __sanitizer_start_switch_fiber(ends ? nullptr : &from.sanitizer_fiber, to.stack.bottom(), to.stack.size);
+#elif defined(GROVE_TSAN)
+    __tsan_switch_to_fiber(to.sanitizer_fiber, 0);
+#endif
+    const auto arrived = boost::context::detail::jump_fcontext(to.context, &from);
+    static_cast<FiberRecord*>(arrived.data)->context = arrived.fctx;
+#if defined(GROVE_ASAN)
+    __sanitizer_finish_switch_fiber(from.sanitizer_fiber, nullptr, nullptr);
+#endif
+    *slots.exceptions = from.exceptions;
+    *slots.error = from.saved_errno;
+}
+
+/// The other half of a switch, at the start of a fiber's entry().
+inline void arrive(boost::context::detail::transfer_t arrived, ThreadSlots slots) noexcept {
+    static_cast<FiberRecord*>(arrived.data)->context = arrived.fctx;
+#if defined(GROVE_ASAN)
+    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+    *slots.exceptions = {};
+    *slots.error = 0;
+}
+
+}  // namespace grove::detail

@@ -1,0 +1,135 @@
+#include "platform/os.hpp"
+
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace grove::detail {
+
+namespace {
+
+/// What the call returned, or -errno.
+template <class Result>
+[[nodiscard]] Result or_errno(Result result) noexcept {
+    return result < 0 ? static_cast<Result>(-errno) : result;
+}
+
+[[nodiscard]] timespec to_timespec(Clock::duration delay) noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+    return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
+}
+
+}  // namespace
+
+// --- which one -------------------------------------------------------------------------------
+
+constinit thread_local Os* this_thread_os = nullptr;
+
+Os& real_os() noexcept {
+    static constinit Os real;
+    return real;
+}
+
+Os& set_os(Os& chosen) noexcept {
+    Os& before = os();
+    this_thread_os = &chosen;
+    return before;
+}
+
+// --- the system itself -----------------------------------------------------------------------
+
+Clock::time_point Os::now() noexcept {
+    return Clock::now();
+}
+
+int Os::socket(int family, int type, int protocol) noexcept {
+    return or_errno(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+int Os::socketpair(int family, int type, int protocol, int fds[2]) noexcept {
+    return or_errno(::socketpair(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol, fds));
+}
+
+int Os::bind(int fd, const sockaddr* name, socklen_t size) noexcept {
+    return or_errno(::bind(fd, name, size));
+}
+
+int Os::listen(int fd, int backlog) noexcept {
+    return or_errno(::listen(fd, backlog));
+}
+
+int Os::accept(int fd, sockaddr* peer, socklen_t* size) noexcept {
+    return or_errno(::accept4(fd, peer, size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int Os::connect(int fd, const sockaddr* peer, socklen_t size) noexcept {
+    return or_errno(::connect(fd, peer, size));
+}
+
+int Os::shutdown(int fd, int how) noexcept {
+    return or_errno(::shutdown(fd, how));
+}
+
+int Os::close(int fd) noexcept {
+    return or_errno(::close(fd));
+}
+
+int Os::set_option(int fd, int level, int name, const void* value, socklen_t size) noexcept {
+    return or_errno(::setsockopt(fd, level, name, value, size));
+}
+
+int Os::get_option(int fd, int level, int name, void* value, socklen_t* size) noexcept {
+    return or_errno(::getsockopt(fd, level, name, value, size));
+}
+
+int Os::local_name(int fd, sockaddr* name, socklen_t* size) noexcept {
+    return or_errno(::getsockname(fd, name, size));
+}
+
+int Os::peer_name(int fd, sockaddr* name, socklen_t* size) noexcept {
+    return or_errno(::getpeername(fd, name, size));
+}
+
+int Os::set_non_blocking(int fd, bool on) noexcept {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0) return -errno;
+    const int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    return wanted == flags ? 0 : or_errno(::fcntl(fd, F_SETFL, wanted));
+}
+
+ssize_t Os::receive(int fd, void* into, std::size_t size) noexcept {
+    return or_errno(::recv(fd, into, size, 0));
+}
+
+ssize_t Os::send(int fd, const void* from, std::size_t size) noexcept {
+    return or_errno(::send(fd, from, size, MSG_NOSIGNAL));
+}
+
+ssize_t Os::send_vector(int fd, const iovec* parts, std::size_t count) noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts);  // sendmsg only reads them
+    message.msg_iovlen = count;
+    return or_errno(::sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+ssize_t Os::receive_from(
+    int fd, void* into, std::size_t size, sockaddr* peer, socklen_t* peer_size) noexcept {
+    return or_errno(::recvfrom(fd, into, size, 0, peer, peer_size));
+}
+
+ssize_t Os::send_to(
+    int fd, const void* from, std::size_t size, const sockaddr* peer, socklen_t peer_size) noexcept {
+    return or_errno(::sendto(fd, from, size, MSG_NOSIGNAL, peer, peer_size));
+}
+
+int Os::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
+    for (;;) {
+        timespec left{};
+        if (!by.is_never()) left = to_timespec(std::max(by.at() - now(), Clock::duration::zero()));
+        const int ready = or_errno(::ppoll(fds, count, by.is_never() ? nullptr : &left, nullptr));
+        if (ready != -EINTR) return ready;
+    }
+}
+
+}  // namespace grove::detail
