@@ -1,21 +1,47 @@
 #include <grove/base/error.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/core/runtime.hpp>
+#include <grove/core/timeout.hpp>
 
 #include "support/grove_test.hpp"
 
+#include <cerrno>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 using namespace std::chrono_literals;
+using grove::GreenletExit;
+using grove::GreenletRef;
 using grove::spawn;
+
+namespace {
+
+/// Sets a flag when it is destroyed.
+struct Flag {
+    explicit Flag(bool& f) : flag{&f} {}
+    Flag(Flag&& other) noexcept : flag{std::exchange(other.flag, nullptr)} {}
+    ~Flag() {
+        if (flag) *flag = true;
+    }
+    bool* flag;
+};
+
+void fail(const char* what) { throw std::runtime_error{what}; }
+
+}  // namespace
 
 TEST_SUITE_BEGIN("core/greenlet");
 
-GROVE_TEST("spawn does not switch, join runs it and get gives its result") {
+// --- Start and result ----------------------------------------------------------------------------------
+
+GROVE_TEST("spawn does not switch; join waits; get gives the result") {
     bool ran = false;
-    auto g = spawn([&] { ran = true; return std::string{"done"}; });
+    auto g = spawn([&] {
+        ran = true;
+        return std::string{"done"};
+    });
     CHECK_FALSE(ran);
     CHECK_FALSE(g.ready());
 
@@ -33,6 +59,446 @@ GROVE_TEST_FIFO("greenlets run in the order they were spawned") {
     for (char c = 'a'; c <= 'e'; ++c) all.push_back(spawn([&order](char name) { order += name; }, c));
     grove::join_all(all);
     CHECK(order == "abcde");
+}
+
+GROVE_TEST("arguments are copied or moved in") {
+    auto box = std::make_unique<int>(20);
+    auto g = spawn([](std::unique_ptr<int> a, int b, int c, int d) { return *a + b + c + d; }, std::move(box), 1, 10, 11);
+    CHECK(g.get() == 42);
+}
+
+GROVE_TEST("a result may be a reference, or move-only") {
+    int x = 1;
+    auto by_reference = spawn([&]() -> int& { return x; });
+    by_reference.get() = 2;
+    CHECK(x == 2);
+    auto box = spawn([] { return std::make_unique<int>(3); });
+    CHECK(*std::move(box).get() == 3);
+}
+
+GROVE_TEST("an exception comes out of get, each time") {
+    auto g = spawn(fail, "no luck");
+    CHECK_THROWS_WITH(g.get(), "no luck");
+    CHECK_THROWS_WITH(g.get(), "no luck");
+    CHECK_FALSE(g.successful());
+    CHECK_FALSE(g.killed());
+    CHECK(g.exception() != nullptr);
+    CHECK_NOTHROW(g.join());
+}
+
+GROVE_TEST("dropping the handle lets the greenlet run on") {
+    bool ran = false;
+    spawn([&] { ran = true; });
+    grove::yield();
+    CHECK(ran);
+}
+
+GROVE_TEST("what the closure holds is destroyed when the greenlet ends, the result with the last handle") {
+    bool closure_gone = false;
+    bool result_gone = false;
+    {
+        auto g = spawn([held = Flag{closure_gone}, &result_gone] { return Flag{result_gone}; });
+        g.join();
+        CHECK(closure_gone);
+        CHECK_FALSE(result_gone);
+    }
+    CHECK(result_gone);
+}
+
+GROVE_TEST("names and spawn sites are kept") {
+    auto plain = spawn([] {});
+    const unsigned line = __LINE__ - 1;
+    auto named = spawn({.name = "fetcher"}, [] {});
+    CHECK(plain.spawn_site().line == line);
+    CHECK(named.spawn_site().line == line + 2);
+    CHECK(std::string_view{named.spawn_site().file}.ends_with("greenlet_test.cpp"));
+    CHECK(named.name() == "fetcher");
+    CHECK(plain.name().empty());
+    CHECK(plain.id() != named.id());
+    grove::join_all(std::vector<GreenletRef>{plain, named});
+}
+
+GROVE_TEST("current is the running greenlet") {
+    GreenletRef inside;
+    auto g = spawn([&] { inside = grove::current(); });
+    g.join();
+    CHECK(inside == g);
+    CHECK(grove::current() != g);
+}
+
+GROVE_TEST("a stack size below the least is refused by spawn") {
+    CHECK_THROWS_AS(spawn({.stack_size = 1000}, [] {}), std::invalid_argument);
+    CHECK(spawn({.stack_size = 1 << 20}, [] { return 1; }).get() == 1);
+}
+
+TEST_CASE("spawn on a plain thread is a logic_error") { CHECK_THROWS_AS(spawn([] {}), std::logic_error); }
+
+// --- Join ----------------------------------------------------------------------------------------------
+
+GROVE_TEST("join gives up exactly at its deadline") {
+    auto g = spawn([] { grove::sleep(1s); });
+    const auto start = grove::now();
+    CHECK_FALSE(g.join(50ms));
+    CHECK(grove::now() - start == 50ms);
+    CHECK(g.join(2s));
+    CHECK(grove::now() - start == 1s);
+}
+
+GROVE_TEST("a greenlet that joins itself gets a logic_error") {
+    auto g = spawn([] { grove::current().join(); });
+    CHECK_THROWS_AS(g.get(), std::logic_error);
+}
+
+GROVE_TEST("join does not need the handle to live") {
+    auto g = std::make_unique<grove::Greenlet<>>(spawn([] { grove::sleep(1ms); }));
+    auto joiner = spawn([&] { g->join(); });
+    grove::yield();
+    g.reset();
+    CHECK(joiner.join(1s));
+}
+
+GROVE_TEST("wait gives those that have ended in the order they ended") {
+    std::vector<grove::Greenlet<>> all;
+    for (const auto delay : {30ms, 10ms, 20ms}) all.push_back(spawn([delay] { grove::sleep(delay); }));
+    const auto two = grove::wait(all, 2);
+    REQUIRE(two.size() == 2);
+    CHECK(two[0] == all[1]);
+    CHECK(two[1] == all[2]);
+    CHECK(grove::wait(all, 99).size() == 3);
+    CHECK(grove::wait(all, 0).size() == 3);
+}
+
+GROVE_TEST("wait gives up at its deadline with those there are") {
+    auto quick = spawn([] {});
+    auto slow = spawn([] { grove::sleep(1h); });
+    const std::vector<GreenletRef> both{quick, slow};
+    const auto start = grove::now();
+    const auto ended = grove::wait(both, 2, 10ms);
+    CHECK(grove::now() - start == 10ms);
+    CHECK(ended == std::vector<GreenletRef>{quick});
+    slow.kill();
+    slow.join();
+}
+
+GROVE_TEST("a greenlet named twice counts once") {
+    auto g = spawn([] { grove::sleep(1ms); });
+    const std::vector<GreenletRef> twice{g, g};
+    CHECK(grove::wait(twice, 2, 1s).size() == 1);
+}
+
+GROVE_TEST("join_all_or_throw throws the earliest failure and waits no longer") {
+    auto slow = spawn([] { grove::sleep(1h); });
+    auto later = spawn([] { grove::sleep(20ms); fail("later"); });
+    auto first = spawn([] { grove::sleep(10ms); fail("first"); });
+    const auto start = grove::now();
+    CHECK_THROWS_WITH(grove::join_all_or_throw(std::vector<GreenletRef>{slow, later, first}), "first");
+    CHECK(grove::now() - start == 10ms);
+    grove::kill_all(std::vector<GreenletRef>{slow, later});
+    grove::join_all(std::vector<GreenletRef>{slow, later});
+}
+
+// --- Kill ----------------------------------------------------------------------------------------------
+
+GROVE_TEST("kill leaves the wait a greenlet is in; it counts as successful") {
+    bool unwound = false;
+    auto g = spawn([&] {
+        const Flag flag{unwound};
+        grove::sleep({});
+    });
+    grove::yield();
+    g.kill();
+    CHECK_FALSE(g.ready());
+    g.join();
+    CHECK(unwound);
+    CHECK(g.killed());
+    CHECK(g.successful());
+    CHECK(g.exception() == nullptr);
+    try {
+        g.get();
+        FAIL("get() of a killed greenlet returned");
+    } catch (const std::system_error& e) {
+        CHECK(e.code() == grove::Errc::killed);
+    }
+}
+
+GROVE_TEST("one killed before it started never runs, and lets go of its closure") {
+    bool ran = false;
+    bool released = false;
+    auto g = spawn([&ran, held = Flag{released}] { ran = true; });
+    g.kill();
+    g.join();
+    CHECK_FALSE(ran);
+    CHECK(released);
+    CHECK(g.killed());
+}
+
+GROVE_TEST("one killed with an exception before it started ends by that") {
+    auto g = spawn([] { return 1; });
+    g.kill(std::make_exception_ptr(std::runtime_error{"changed my mind"}));
+    CHECK_THROWS_WITH((void)g.get(), "changed my mind");
+    CHECK_FALSE(g.successful());
+}
+
+GROVE_TEST("kill is level-triggered: who swallows it meets it at the next wait") {
+    int met = 0;
+    auto g = spawn([&] {
+        for (int i = 0; i < 3; ++i) {
+            try {
+                grove::sleep({});
+            } catch (const GreenletExit&) {
+                ++met;
+            }
+        }
+    });
+    grove::yield();
+    g.kill();
+    g.kill();
+    g.join();
+    CHECK(met == 3);
+    CHECK(g.successful());
+    CHECK_FALSE(g.killed());  // it ended by returning
+}
+
+GROVE_TEST("kill with an exception is thrown once") {
+    int met = 0;
+    auto g = spawn([&] {
+        try {
+            grove::sleep({});
+        } catch (const std::runtime_error&) {
+            ++met;
+        }
+        grove::sleep(1ms);
+    });
+    grove::yield();
+    g.kill(std::make_exception_ptr(std::runtime_error{"boo"}));
+    g.join();
+    CHECK(met == 1);
+    CHECK(g.successful());
+}
+
+GROVE_TEST("killing oneself is thrown by the next wait, and by checkpoint") {
+    int reached = 0;
+    auto by_wait = spawn([&] {
+        grove::current().kill();
+        ++reached;
+        grove::sleep(1ms);
+        ++reached;
+    });
+    auto by_checkpoint = spawn([&] {
+        grove::current().kill();
+        ++reached;
+        grove::checkpoint();
+        ++reached;
+    });
+    by_wait.join();
+    by_checkpoint.join();
+    CHECK(reached == 2);
+    CHECK(by_wait.killed());
+    CHECK(by_checkpoint.killed());
+}
+
+GROVE_TEST("GreenletExit thrown by hand is a kill; kill after the end changes nothing") {
+    auto g = spawn([] { throw GreenletExit{}; });
+    g.join();
+    CHECK(g.killed());
+    auto h = spawn([] { return 5; });
+    h.join();
+    h.kill();
+    CHECK(h.get() == 5);
+    CHECK_FALSE(h.killed());
+}
+
+GROVE_TEST("kill comes before an exception, and that before a time-out") {
+    std::string order;
+    auto g = spawn([&] {
+        const grove::Timeout timeout{grove::now()};
+        for (int i = 0; i < 3; ++i) {
+            try {
+                grove::sleep({});
+            } catch (const GreenletExit&) {
+                order += 'k';
+            } catch (const std::runtime_error&) {
+                order += 'e';
+            } catch (const grove::Timeout::Expired&) {
+                order += 't';
+            }
+            if (i == 0) grove::current().kill(std::make_exception_ptr(std::runtime_error{"e"}));
+        }
+        grove::current().kill();
+        try {
+            grove::sleep({});
+        } catch (const GreenletExit&) {
+            order += 'k';
+        }
+    });
+    g.join();
+    CHECK(order == "tetk");
+}
+
+GROVE_TEST("kill_all: those that have not started never do") {
+    int ran = 0;
+    std::vector<grove::Greenlet<>> all;
+    for (int i = 0; i < 5; ++i) all.push_back(spawn([&] { ++ran; }));
+    grove::kill_all(all);
+    grove::join_all(all);
+    CHECK(ran == 0);
+}
+
+GROVE_TEST("a stop token is stopped by kill") {
+    auto g = spawn([] { grove::sleep({}); });
+    const auto token = g.stop_token();
+    CHECK_FALSE(token.stop_requested());
+    g.kill();
+    CHECK(token.stop_requested());
+    CHECK(g.stop_token().stop_requested());
+    g.join();
+}
+
+// --- spawn_later ---------------------------------------------------------------------------------------
+
+GROVE_TEST("spawn_later starts after the delay") {
+    const auto start = grove::now();
+    auto g = grove::spawn_later(30ms, [] { return grove::now(); });
+    CHECK(g.get() - start == 30ms);
+}
+
+GROVE_TEST("spawn_later killed before its time never runs; its links do") {
+    bool ran = false;
+    bool linked = false;
+    const auto start = grove::now();
+    auto g = grove::spawn_later(1h, [&] { ran = true; });
+    g.link([&](const GreenletRef& ended) { linked = ended.killed(); });
+    g.kill();
+    g.join();
+    grove::yield();
+    CHECK_FALSE(ran);
+    CHECK(linked);
+    CHECK(grove::now() == start);
+}
+
+// --- Links ---------------------------------------------------------------------------------------------
+
+GROVE_TEST_FIFO("links run in order, each in a greenlet of its own, after the end and also if linked later") {
+    std::string order;
+    auto g = spawn([&] { order += 'g'; });
+    g.link([&](const GreenletRef& ended) {
+        order += ended == g ? '1' : 'x';
+        grove::sleep(1ms);  // may block
+    });
+    g.link([&](const GreenletRef&) { order += '2'; });
+    g.join();
+    grove::sleep(2ms);
+    g.link([&](const GreenletRef&) { order += '3'; });
+    grove::sleep(2ms);
+    CHECK(order == "g123");
+}
+
+GROVE_TEST("unlink is honoured, also while links are notified") {
+    std::string order;
+    auto g = spawn([] {});
+    grove::LinkId second{};
+    bool was_linked = false;
+    g.link([&](const GreenletRef& ended) {
+        order += '1';
+        was_linked = ended.unlink(second);
+    });
+    second = g.link([&](const GreenletRef&) { order += '2'; });
+    const auto third = g.link([&](const GreenletRef&) { order += '3'; });
+    CHECK(g.unlink(third));
+    CHECK_FALSE(g.unlink(third));
+    g.join();
+    grove::sleep(1ms);
+    CHECK((order == "1" ? was_linked : order.find('3') == std::string::npos));
+}
+
+// --- What nobody looks at ------------------------------------------------------------------------------
+
+GROVE_TEST("an abandoned greenlet's exception goes to the handler, what others look at does not") {
+    std::vector<std::string> heard;
+    grove::set_unhandled_exception_handler([&](const GreenletRef& g, const std::exception_ptr& error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const std::exception& e) {
+            heard.push_back(std::string{g.name()} + ": " + e.what());
+        }
+    });
+    spawn({.name = "lonely"}, fail, "nobody cares");
+    auto held = spawn({.name = "held"}, fail, "somebody does");
+    spawn({.name = "linked"}, fail, "a link does").link([](const GreenletRef&) {});
+    held.join();
+    grove::sleep(1ms);
+    CHECK(heard == std::vector<std::string>{"lonely: nobody cares"});
+}
+
+// --- The C++ runtime's state ---------------------------------------------------------------------------
+
+GROVE_TEST("errno, current_exception and uncaught_exceptions are the greenlet's own") {
+    auto in_catch = spawn([] {
+        try {
+            fail("mine");
+        } catch (const std::runtime_error& e) {
+            errno = EDOM;
+            grove::sleep(2ms);
+            CHECK(errno == EDOM);
+            CHECK(std::current_exception() != nullptr);
+            CHECK(std::string_view{e.what()} == "mine");
+            try {
+                throw;
+            } catch (const std::runtime_error& again) {
+                CHECK(std::string_view{again.what()} == "mine");
+            }
+        }
+    });
+    auto in_destructor = spawn([] {
+        struct Blocks {
+            ~Blocks() {
+                CHECK(std::uncaught_exceptions() == 1);
+                grove::sleep(2ms);
+                CHECK(std::uncaught_exceptions() == 1);
+            }
+        };
+        try {
+            const Blocks blocks;
+            fail("theirs");
+        } catch (const std::runtime_error& e) {
+            CHECK(std::string_view{e.what()} == "theirs");
+        }
+    });
+    auto clean = spawn([] {
+        for (int i = 0; i < 5; ++i) {
+            errno = 0;
+            grove::sleep(1ms);
+            CHECK(errno == 0);
+            CHECK(std::current_exception() == nullptr);
+            CHECK(std::uncaught_exceptions() == 0);
+        }
+    });
+    grove::join_all(std::vector<GreenletRef>{in_catch, in_destructor, clean});
+    CHECK(in_catch.successful());
+    CHECK(in_destructor.successful());
+}
+
+GROVE_TEST("a wait in a destructor during unwinding lasts its time and does not throw") {
+    bool slept = false;
+    struct Blocks {
+        bool& done;
+        ~Blocks() {
+            const auto start = grove::now();
+            grove::sleep(10ms);
+            done = grove::now() - start == 10ms;
+        }
+    };
+    auto g = spawn([&] {
+        const Blocks blocks{slept};
+        grove::sleep({});
+    });
+    grove::yield();
+    g.kill();
+    grove::sleep(1ms);
+    g.kill();  // again, while it unwinds
+    g.join();
+    CHECK(slept);
+    CHECK(g.killed());
 }
 
 TEST_SUITE_END();

@@ -90,7 +90,8 @@ TEST_CASE("timers of all levels fire in order after one long sleep") {
     TimerWheel wheel{start};
     std::vector<std::unique_ptr<Noting>> timers;
     for (int name = 0; name < 42; ++name) timers.push_back(std::make_unique<Noting>(fired, name));
-    for (int name = 41; name >= 0; --name) wheel.add(*timers[name], start + std::chrono::nanoseconds{1LL << (name + 20)});
+    for (int name = 41; name >= 0; --name)
+        wheel.add(*timers[name], start + std::chrono::nanoseconds{1LL << (name + 20)});
 
     wheel.fire_due(Time::max());
 
@@ -244,7 +245,8 @@ TEST_CASE("next() is the earliest timer, also of those that share a tick, and ma
 }
 
 TEST_CASE("a clock that jumps to next() comes to any timer in one jump") {
-    for (const auto delay : std::initializer_list<Clock::duration>{0ns, 1ns, 1ms, 50ms, 70ms, 30s, 24h, 24h * 36500}) {
+    for (const auto delay :
+         std::initializer_list<Clock::duration>{0ns, 1ns, 1ms, 50ms, 70ms, 30s, 24h, 24h * 36500}) {
         std::vector<int> fired;
         TimerWheel wheel{start};
         Noting timer{fired, 1};
@@ -284,9 +286,15 @@ public:
     bool step() {
         Noting& timer = *timers_[random_() % timers_.size()];
         switch (random_() % 8) {
-            case 0: advance(now_ + delay()); break;
-            case 1: advance(wheel_.next()); break;
-            case 2: cancel(timer); break;
+            case 0:
+                advance(now_ + delay());
+                break;
+            case 1:
+                advance(wheel_.next());
+                break;
+            case 2:
+                cancel(timer);
+                break;
             default:
                 cancel(timer);
                 add(timer);

@@ -19,14 +19,11 @@ struct InboxNode {
 /// Many threads push, the hub takes all at once. Lock-free; order of arrival is kept.
 class Inbox {
 public:
-    /// False if it was closed. Any thread.
-    bool push(InboxNode& node) noexcept {
-        InboxNode* head = head_.load(std::memory_order_relaxed);
-        do {
-            if (head == closed_mark()) return false;
-            node.next = head;
-        } while (!head_.compare_exchange_weak(head, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
-        return true;
+    /// Any thread.
+    void push(InboxNode& node) noexcept {
+        node.next = head_.load(std::memory_order_relaxed);
+        while (!head_.compare_exchange_weak(node.next, &node, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        }
     }
 
     [[nodiscard]] bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
@@ -45,15 +42,7 @@ public:
         return oldest;
     }
 
-    /// Nothing comes any more. False, and nothing done, if there is something to take.
-    bool close() noexcept {
-        InboxNode* expected = nullptr;
-        return head_.compare_exchange_strong(expected, closed_mark(), std::memory_order_seq_cst);
-    }
-
 private:
-    static InboxNode* closed_mark() noexcept { return reinterpret_cast<InboxNode*>(alignof(InboxNode)); }
-
     std::atomic<InboxNode*> head_{nullptr};
 };
 

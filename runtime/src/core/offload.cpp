@@ -25,7 +25,7 @@ struct Errand : PoolJob, InboxNode {
     static void work(PoolJob& node) noexcept {
         auto& self = static_cast<Errand&>(node);
         self.job.work();
-        (void)self.batch.scheduler.post(self);  // open as long as greenlets live
+        self.batch.scheduler.post(self);
     }
     static void come_back(InboxNode& node) noexcept {
         Batch& batch = static_cast<Errand&>(node).batch;

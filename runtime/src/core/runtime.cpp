@@ -92,15 +92,13 @@ namespace detail {
 
 /// A function on its way into a runtime.
 struct PostNode : InboxNode {
-    PostNode(Scheduler& s, UniqueFunction<void()> f) noexcept
-        : InboxNode{&arrive}, scheduler{s}, function{std::move(f)} {}
+    explicit PostNode(UniqueFunction<void()> f) noexcept : InboxNode{&arrive}, function{std::move(f)} {}
 
     static void arrive(InboxNode& node) noexcept {
         const std::unique_ptr<PostNode> self{static_cast<PostNode*>(&node)};
         spawn({.name = "posted"}, std::move(self->function));
     }
 
-    Scheduler& scheduler;
     UniqueFunction<void()> function;
 };
 
@@ -111,14 +109,15 @@ struct Completion::State {
             auto& wake = static_cast<Wake&>(node);
             wake.done = true;
             const auto keep = std::move(wake.keep);
-            if (wake.parked) keep->scheduler->make_ready(*keep->greenlet);
+            if (wake.parked) keep->greenlet->scheduler->make_ready(*keep->greenlet);
         }
         bool parked = false;  // these by the waiting runtime's thread alone
         bool done = false;
         std::shared_ptr<State> keep;
     };
 
-    Scheduler* scheduler = Scheduler::here();  // null: an OS thread waits
+    // Null: an OS thread waits.
+    std::shared_ptr<RuntimeControl> control = Scheduler::here() ? Scheduler::here()->control() : nullptr;
     GreenletState* greenlet = running_greenlet;
     Wake wake;
 
@@ -132,10 +131,11 @@ Completion::~Completion() = default;
 
 void Completion::wait() {
     State& state = *state_;
-    if (state.scheduler) {
-        const OutsideWork outside{*state.scheduler};
+    if (state.control) {
+        Scheduler& scheduler = *Scheduler::here();
+        const OutsideWork outside{scheduler};
         state.wake.parked = true;
-        if (!state.wake.done) state.scheduler->suspend_for("RuntimeRef::call");
+        if (!state.wake.done) scheduler.suspend_for("RuntimeRef::call");
         return;
     }
     const GilReleased released;
@@ -145,10 +145,11 @@ void Completion::wait() {
 
 void Completion::signal() noexcept {
     const std::shared_ptr<State> state = state_;
-    if (state->scheduler) {
+    if (state->control) {
         state->wake.keep = state;
-        (void)state->scheduler->post(state->wake);  // open: a greenlet of it waits
-        return;
+        // With the mutex: as soon as the node is in the inbox, that runtime may go on, and end.
+        const std::scoped_lock lock{state->control->mutex};
+        return state->control->scheduler->post(state->wake);
     }
     const std::scoped_lock lock{state->mutex};
     state->done = true;
@@ -179,10 +180,8 @@ RuntimeRef::~RuntimeRef() {
 
 bool RuntimeRef::post(UniqueFunction<void()> f) const {
     const std::scoped_lock lock{control_->mutex};
-    if (!control_->scheduler) return false;
-    auto node = std::make_unique<detail::PostNode>(*control_->scheduler, std::move(f));
-    if (!control_->scheduler->post(*node)) return false;
-    (void)node.release();  // the inbox has it
+    if (!control_->scheduler || !control_->accepts_posts) return false;
+    control_->scheduler->post(*std::make_unique<detail::PostNode>(std::move(f)).release());
     return true;
 }
 

@@ -18,6 +18,7 @@ struct RuntimeControl : std::enable_shared_from_this<RuntimeControl> {
     std::atomic<std::size_t> refs{0};  ///< RuntimeRefs alive
     std::mutex mutex;                  ///< guards what follows; never taken with the Gil wanted
     Scheduler* scheduler = nullptr;    ///< null once the runtime has ended
+    bool accepts_posts = true;         ///< false when it begins to end: those that came still run
 };
 
 /// The runtime whose pool thread this is, or null.

@@ -263,10 +263,9 @@ void Scheduler::drain_inbox() noexcept {
     }
 }
 
-bool Scheduler::post(InboxNode& node) noexcept {
-    if (!inbox_.push(node)) return false;
-    if (hub_sleeps_.load(std::memory_order_seq_cst)) loop_->wake();
-    return true;
+void Scheduler::post(InboxNode& node) noexcept {
+    inbox_.push(node);
+    wake_if_asleep();
 }
 
 /// Permutes who is ready, but nobody passes a greenlet that yielded: it goes after all that were ready then.

@@ -96,8 +96,8 @@ public:
         if (io_left_ <= 0) yield_now();
     }
 
-    /// Runs node->run() on this thread, in the hub, soon. Any thread. False if the runtime has ended.
-    bool post(InboxNode&) noexcept;
+    /// Runs node->run() on this thread, in the hub, soon. Any thread that knows the runtime has not ended.
+    void post(InboxNode&) noexcept;
     /// Ends the sleep of the hub, if it sleeps. Any thread, and signal handlers.
     void wake() noexcept { loop_->wake(); }
     /// The same, where it matters only to a hub that sleeps. Any thread.
@@ -170,6 +170,7 @@ private:
 
     void call_main(MainBody&) noexcept;
     void drain_greenlets() noexcept;
+    void refuse_posts() noexcept;
     void kill_rest(bool daemons_only) noexcept;
     void wake_main() noexcept;
     void wake_from_sleep() noexcept;

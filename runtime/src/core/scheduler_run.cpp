@@ -131,13 +131,20 @@ void Scheduler::call_main(MainBody& body) noexcept {
 /// On main's fiber, after its end. disown(), a stop signal and a deadlock wake it.
 void Scheduler::drain_greenlets() noexcept {
     if (stop_signal() != 0) kill_rest(false);
-    for (;;) {
+    for (bool refuses_posts = false;;) {
         while (live_ > live_daemons_) suspend_for("the end of the others");
         kill_rest(true);
         while (live_ > 0) suspend_for("the end of the daemons");
-        if (inbox_.close()) return;
+        if (inbox_.empty() && refuses_posts) return;
+        refuse_posts();
+        refuses_posts = true;
         drain_inbox();
     }
+}
+
+void Scheduler::refuse_posts() noexcept {
+    const std::scoped_lock lock{control_->mutex};
+    control_->accepts_posts = false;
 }
 
 void Scheduler::kill_rest(bool daemons_only) noexcept {

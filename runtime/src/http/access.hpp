@@ -1,9 +1,9 @@
 #pragma once
 
 #include <grove/http/message.hpp>
-#include <grove/http/server.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -14,12 +14,14 @@ namespace grove::detail {
 class BodySource {
 public:
     virtual std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) = 0;
+    /// How much is to come, if that is known, else 0.
+    [[nodiscard]] virtual std::uint64_t announced() const noexcept = 0;
+    /// Its reader wants no more of it, for that reason.
+    virtual void give_up(std::error_code) noexcept = 0;
 
 protected:
     ~BodySource() = default;
 };
-
-class ResponseStream;
 
 /// The floor's way into the public types.
 struct HttpAccess {
@@ -28,9 +30,6 @@ struct HttpAccess {
         headers.append(name, value);
     }
     static void attach(http::BodyReader& reader, BodySource* source) noexcept { reader.source_ = source; }
-    [[nodiscard]] static http::ResponseWriter make_writer(ResponseStream& stream) noexcept {
-        return http::ResponseWriter{stream};
-    }
 };
 
 /// Names of fields and codings are ASCII and compare without case.

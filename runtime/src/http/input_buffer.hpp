@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace grove::detail {
 
@@ -29,18 +30,19 @@ public:
         if (begin_ == end_) begin_ = end_ = 0;
     }
 
-    /// Where to read to; grows if need be, and is empty only if there are `limit` bytes already.
-    [[nodiscard]] std::span<std::byte> make_room(std::size_t limit) {
-        if (end_ == capacity_) reserve_more(limit);
+    /// Where to read to. Grows if that is less than `wanted`, and is empty only if there are `limit` bytes already.
+    [[nodiscard]] std::span<std::byte> make_room(std::size_t limit, std::size_t wanted = 1) {
+        if (capacity_ - end_ < wanted) reserve_more(limit, wanted);
         return std::as_writable_bytes(std::span{data() + end_, capacity_ - end_});
     }
     void commit(std::size_t n) noexcept { end_ += n; }
 
-    /// Back to the small one, if nothing is in the large one.
-    void release() noexcept {
-        if (!empty() || !large_) return;
+    /// Back to the small one, if nothing is in the large one; whether there was one.
+    bool release() noexcept {
+        if (!empty() || !large_) return false;
         large_.reset();
-        capacity_ = small_.size();
+        capacity_ = small_size;
+        return true;
     }
 
 private:
@@ -48,7 +50,7 @@ private:
 
     [[nodiscard]] char* data() noexcept { return large_ ? large_.get() : small_.data(); }
     [[nodiscard]] const char* data() const noexcept { return large_ ? large_.get() : small_.data(); }
-    void reserve_more(std::size_t limit);
+    void reserve_more(std::size_t limit, std::size_t wanted);
 
     std::unique_ptr<char[]> large_;
     std::size_t capacity_ = small_size;
@@ -61,16 +63,16 @@ private:
 
 // ---------------------------------------------------------------------------------------------
 
-inline void InputBuffer::reserve_more(std::size_t limit) {
+inline void InputBuffer::reserve_more(std::size_t limit, std::size_t wanted) {
     const std::size_t size = end_ - begin_;
-    if (begin_ > 0) {
-        std::memmove(data(), data() + begin_, size);
-    } else if (capacity_ < limit) {
+    if (capacity_ - size < wanted && capacity_ < limit) {
         const std::size_t capacity = std::min(std::max(first_large, capacity_ * 2), std::max(limit, small_size));
         std::unique_ptr<char[]> larger{new char[capacity]};
-        std::memcpy(larger.get(), data(), size);
+        std::memcpy(larger.get(), data() + begin_, size);
         large_ = std::move(larger);
         capacity_ = capacity;
+    } else {
+        std::memmove(data(), data() + begin_, size);
     }
     begin_ = 0;
     end_ = size;

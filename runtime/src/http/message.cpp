@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 
 namespace grove {
@@ -141,7 +142,10 @@ std::string BodyReader::read_all(std::size_t limit, Deadline by) {
 }
 
 std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadline by) {
-    constexpr std::size_t first_room = 1024;
+    constexpr std::size_t least_room = 1024;
+    constexpr std::size_t most_trusted = 1024 * 1024;  // of what a peer announces: beyond, it has to send it first
+    const std::uint64_t announced = source_ ? source_->announced() : 0;
+    const std::size_t first_room = std::clamp<std::uint64_t>(announced + 1, least_room, most_trusted);
     std::string whole;
     std::size_t size = 0;
     for (;;) {
@@ -154,6 +158,7 @@ std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadlin
         if (n == 0) break;
         if (size > limit) {
             ec = std::make_error_code(std::errc::message_size);
+            source_->give_up(ec);
             return {};
         }
     }

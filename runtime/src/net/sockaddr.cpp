@@ -47,6 +47,12 @@ SocketAddress::SocketAddress(const net::Endpoint& endpoint, std::error_code& ec)
     }
 }
 
+template <class Address>
+void SocketAddress::set(const Address& address) noexcept {
+    std::memcpy(&room_, &address, sizeof address);
+    size_ = sizeof address;
+}
+
 void SocketAddress::set_ip(const net::Endpoint& endpoint) noexcept {
     const auto& bytes = endpoint.ip().bytes();
     if (endpoint.ip().is_v6()) {
@@ -55,13 +61,13 @@ void SocketAddress::set_ip(const net::Endpoint& endpoint) noexcept {
         v6.sin6_port = htons(endpoint.port());
         v6.sin6_scope_id = endpoint.ip().scope();
         std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
-        std::memcpy(&room_, &v6, size_ = sizeof v6);
+        set(v6);
     } else {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
         v4.sin_port = htons(endpoint.port());
         std::memcpy(&v4.sin_addr, bytes.data(), sizeof v4.sin_addr);
-        std::memcpy(&room_, &v4, size_ = sizeof v4);
+        set(v4);
     }
 }
 
@@ -75,7 +81,7 @@ void SocketAddress::set_path(std::string_view path, std::error_code& ec) noexcep
     std::copy(path.begin(), path.end(), un.sun_path);
     const bool abstract = path.starts_with('@');
     if (abstract) un.sun_path[0] = '\0';
-    std::memcpy(&room_, &un, sizeof un);
+    set(un);
     // A file's name ends at its zero, an abstract one with the address.
     size_ = path_offset + static_cast<socklen_t>(path.size()) + (abstract ? 0 : 1);
 }

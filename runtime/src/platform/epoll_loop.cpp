@@ -123,7 +123,7 @@ private:
     };
 
     [[nodiscard]] int wait(Deadline) noexcept;
-    void deliver(const epoll_event&) noexcept;
+    void deliver_one(const epoll_event&) noexcept;
 
     OwnFd epoll_;
     OwnFd wake_fd_;
@@ -146,10 +146,11 @@ EpollLoop::EpollLoop()
 // --- what happened ---------------------------------------------------------------------------
 
 bool EpollLoop::poll(Deadline by) {
-    if (collected_ == events_.size()) events_.resize(2 * events_.size());
+    GROVE_ASSERT(collected_ == 0, "what a poll collected is delivered before the next: edges come once");
     const int count = wait(by);
     if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
     collected_ = static_cast<std::size_t>(std::max(count, 0));
+    if (collected_ == events_.size()) events_.resize(2 * events_.size());  // for the next
     // After the wait, so that a wake() from here on writes again; and with acquire, so that whoever did not
     // write because the flag was set has his message seen by what follows this poll.
     woken_.exchange(false, std::memory_order_acq_rel);
@@ -159,19 +160,18 @@ bool EpollLoop::poll(Deadline by) {
 int EpollLoop::wait(Deadline by) noexcept {
     const int size = static_cast<int>(events_.size());
     if (by.is_never()) return ::epoll_wait(epoll_.get(), events_.data(), size, -1);
-    const bool just_look =
-        by.at() <= Clock::time_point{};  // what the scheduler passes: saves a look at the clock
-    const auto delay = just_look ? Clock::duration::zero() : by.at() - now();
+    // Whoever just looks passes the epoch, which saves the look at the clock.
+    const auto delay = by.at() <= Clock::time_point{} ? Clock::duration::zero() : by.at() - now();
     if (delay <= Clock::duration::zero()) return ::epoll_wait(epoll_.get(), events_.data(), size, 0);
     return timed_wait_(epoll_.get(), events_.data(), size, delay);
 }
 
 void EpollLoop::deliver() noexcept {
     const std::size_t count = std::exchange(collected_, 0);
-    for (std::size_t i = 0; i < count; ++i) deliver(events_[i]);
+    for (std::size_t i = 0; i < count; ++i) deliver_one(events_[i]);
 }
 
-void EpollLoop::deliver(const epoll_event& event) noexcept {
+void EpollLoop::deliver_one(const epoll_event& event) noexcept {
     const Key key = Key::of(event);
     if (key.fd == wake_key.fd) return;
     const Watch& watch = watches_[key.fd];

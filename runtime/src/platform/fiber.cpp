@@ -4,6 +4,23 @@
 #include <cxxabi.h>
 #include <pthread.h>
 
+#if defined(__x86_64__)
+// Puts the address of a return instruction between our caller's and jump_fcontext, which takes it for its own
+// caller's: whoever jumps back here lands on that instruction.
+asm(R"(
+    .text
+    .globl grove_jump_fcontext
+    .hidden grove_jump_fcontext
+    .type grove_jump_fcontext, @function
+grove_jump_fcontext:
+    leaq 1f(%rip), %rax
+    pushq %rax
+    jmp *jump_fcontext@GOTPCREL(%rip)
+1:  ret
+    .size grove_jump_fcontext, . - grove_jump_fcontext
+)");
+#endif
+
 namespace grove::detail {
 
 ThreadSlots ThreadSlots::of_this_thread() noexcept {
@@ -19,6 +36,7 @@ void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transf
 #elif defined(GROVE_TSAN)
     fiber.sanitizer_fiber = __tsan_create_fiber(0);
 #endif
+    clear_float_flags();  // the new fiber begins with what is set now
     fiber.context = boost::context::detail::make_fcontext(fiber.stack.top, fiber.stack.size, entry);
 }
 

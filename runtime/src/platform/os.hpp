@@ -13,7 +13,8 @@ namespace grove::detail {
 
 /// Every system call of grove's that touches the world goes through here, so that a test can make the n-th
 /// one fail and a simulation can take the system's place. Results are the system's own, but failures come as
-/// -errno, and errno itself means nothing. The event loop has its own seam (EventLoop).
+/// -errno, and errno itself means nothing. Sockets are made non-blocking and close-on-exec, and never send
+/// SIGPIPE. The event loop has its own seam (EventLoop).
 class Os {
 public:
     virtual ~Os() = default;
@@ -24,7 +25,7 @@ public:
     virtual int socketpair(int family, int type, int protocol, int fds[2]) noexcept;
     virtual int bind(int fd, const sockaddr*, socklen_t) noexcept;
     virtual int listen(int fd, int backlog) noexcept;
-    virtual int accept(int fd, sockaddr*, socklen_t*) noexcept;  ///< non-blocking and close-on-exec
+    virtual int accept(int fd, sockaddr*, socklen_t*) noexcept;
     virtual int connect(int fd, const sockaddr*, socklen_t) noexcept;
     virtual int shutdown(int fd, int how) noexcept;
     virtual int close(int fd) noexcept;
@@ -35,12 +36,16 @@ public:
     virtual int set_non_blocking(int fd, bool) noexcept;
 
     virtual ssize_t receive(int fd, void* into, std::size_t size) noexcept;
-    virtual ssize_t send(int fd, const void* from, std::size_t size) noexcept;  ///< no SIGPIPE
+    virtual ssize_t send(int fd, const void* from, std::size_t size) noexcept;
     virtual ssize_t send_vector(int fd, const iovec*, std::size_t count) noexcept;
     virtual ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept;
     virtual ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept;
 
     virtual int poll(pollfd*, nfds_t, Deadline) noexcept;  ///< for threads without a runtime; EINTR is handled
+
+    /// False if a short count, or EAGAIN, may come although there is more: when a test injects them. Then readiness
+    /// is asked for anew before each wait.
+    [[nodiscard]] virtual bool keeps_its_word() const noexcept { return true; }
 };
 
 /// The system itself.

@@ -19,6 +19,7 @@ public:
     [[nodiscard]] bool filled() const noexcept { return value_.has_value(); }
     [[nodiscard]] const T& get() const noexcept { return *value_; }
     [[nodiscard]] T take() { return std::move(*value_); }
+    void clear() noexcept { value_.reset(); }
 
 private:
     std::optional<T> value_;
@@ -34,6 +35,7 @@ public:
     [[nodiscard]] bool filled() const noexcept { return value_ != nullptr; }
     [[nodiscard]] T& get() const noexcept { return *value_; }
     [[nodiscard]] T& take() noexcept { return *value_; }
+    void clear() noexcept { value_ = nullptr; }
 
 private:
     T* value_ = nullptr;
@@ -50,6 +52,7 @@ public:
     [[nodiscard]] bool filled() const noexcept { return filled_; }
     void get() const noexcept {}
     void take() noexcept {}
+    void clear() noexcept { filled_ = false; }
 
 private:
     bool filled_ = false;

@@ -14,6 +14,7 @@
 namespace grove {
 
 namespace detail {
+class HttpConnection;
 class HttpServerState;
 class ResponseStream;
 }  // namespace detail
@@ -34,7 +35,7 @@ public:
     /// Throws std::invalid_argument if it is the first and the status or the Content-Length makes no sense. Blocks.
     void write(std::string_view piece, Deadline = {});
     void write(std::string_view piece, std::error_code& ec, Deadline = {});  ///< Blocks.
-    /// With its Content-Length, and in one write if it is short. Requires: nothing was written before. Blocks.
+    /// With its Content-Length, and in one write. Requires: nothing was written before. Blocks.
     void send(std::string_view whole, Deadline = {});
     void send(std::string_view whole, std::error_code& ec, Deadline = {});  ///< Blocks.
 
@@ -44,7 +45,7 @@ public:
     ResponseWriter& operator=(const ResponseWriter&) = delete;
 
 private:
-    friend struct detail::HttpAccess;
+    friend class detail::HttpConnection;
     explicit ResponseWriter(detail::ResponseStream& stream) noexcept : stream_{stream} {}
 
     detail::ResponseStream& stream_;

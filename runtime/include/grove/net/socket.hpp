@@ -1,19 +1,31 @@
 #pragma once
 
 #include <grove/base/time.hpp>
+#include <grove/io/detail/close_descriptor.hpp>
 #include <grove/net/address.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
+#include <system_error>
 #include <utility>
+
+namespace grove::detail {
+class ListenerState;
+class SocketState;
+struct SocketAccess;
+class UdpState;
+}  // namespace grove::detail
 
 namespace grove::net {
 
 enum class Side { read, write, both };
 
 /// A connected byte stream, TCP or Unix. One greenlet may read while another writes; two readers
-/// at once is Errc::concurrent_use. Satisfies ReadStream and WriteStream.
+/// at once is Errc::concurrent_use. Satisfies ReadStream and WriteStream. TCP sends small pieces at once
+/// (TCP_NODELAY): write whole messages.
 class Socket {
 public:
     Socket() noexcept = default;
@@ -23,69 +35,98 @@ public:
 
     static Socket connect(const Endpoint&, Deadline = {});                       ///< Blocks.
     static Socket connect(const Endpoint&, std::error_code& ec, Deadline = {});  ///< Blocks.
-    /// Tries each address of the host in turn. Blocks.
+    /// Tries each address of the host in turn, and gives each its share of the time. Blocks.
     static Socket connect(std::string_view host, std::uint16_t port, Deadline = {});
+    static Socket connect(std::string_view host, std::uint16_t port, std::error_code& ec, Deadline = {});  ///< Blocks.
     static std::pair<Socket, Socket> pair();
-    static Socket adopt(int fd);  ///< takes it over and makes it non-blocking
+    static Socket adopt(int fd);  ///< takes it over (also if it throws) and makes it non-blocking
 
     /// At least one byte; 0 when the peer has finished sending. Blocks.
     std::size_t read_some(std::span<std::byte> into, Deadline = {});
-    std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline = {});
+    std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline = {});  ///< Blocks.
     /// At least one byte. Blocks.
     std::size_t write_some(std::span<const std::byte> from, Deadline = {});
-    std::size_t write_some(std::span<const std::byte> from, std::error_code& ec, Deadline = {});
+    std::size_t write_some(std::span<const std::byte> from, std::error_code& ec, Deadline = {});  ///< Blocks.
+    /// The same from several places, one after the other, without joining them first. Blocks.
+    std::size_t write_some(std::span<const std::span<const std::byte>> pieces, Deadline = {});
+    std::size_t write_some(std::span<const std::span<const std::byte>> pieces, std::error_code& ec, Deadline = {});
 
     void shutdown(Side);
+    void shutdown(Side, std::error_code& ec);
     /// Greenlets blocked on this socket leave with Errc::closed.
     void close() noexcept;
 
-    [[nodiscard]] explicit operator bool() const noexcept;
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;
-    [[nodiscard]] Endpoint peer() const;
+    [[nodiscard]] Endpoint peer() const;  ///< as it was when the connection was made
     void set_no_delay(bool);
-    [[nodiscard]] int native_handle() const noexcept;
-    [[nodiscard]] int release() noexcept;  ///< gives the descriptor away; Requires: nobody waits
+    [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
+    [[nodiscard]] int release() noexcept;              ///< gives the descriptor away; Requires: nobody waits
 
 private:
-    std::unique_ptr<detail::Descriptor> fd_;
+    friend struct detail::SocketAccess;
+    explicit Socket(detail::SocketState* state) noexcept;
+
+    std::unique_ptr<detail::SocketState, detail::CloseDescriptor> state_;
 };
 
 struct ListenOptions {
     int backlog = 1024;
-    bool reuse_port = false;
+    bool reuse_port = false;  ///< several listeners share the port, and the connections
 };
 
+/// Takes connections. Several greenlets may accept: first come, first served.
 class Listener {
 public:
+    Listener() noexcept = default;
+    /// The port may have been in use a moment ago (SO_REUSEADDR). The file of a Unix socket is replaced if nobody
+    /// listens there any more, and removed by close().
     static Listener bind(const Endpoint&, const ListenOptions& = {});
+    static Listener bind(const Endpoint&, std::error_code& ec, const ListenOptions& = {});
     Listener(Listener&&) noexcept;
     Listener& operator=(Listener&&) noexcept;
     ~Listener();
 
-    [[nodiscard]] Socket accept(Deadline = {});                       ///< Blocks.
+    /// A connection that the peer gave up before it was accepted is passed over. Blocks.
+    [[nodiscard]] Socket accept(Deadline = {});
     [[nodiscard]] Socket accept(std::error_code& ec, Deadline = {});  ///< Blocks.
-    [[nodiscard]] Endpoint local() const;  ///< with the port the system chose
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+    [[nodiscard]] Endpoint local() const;              ///< with the port the system chose
+    [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
+    /// Greenlets that wait leave with Errc::closed.
     void close() noexcept;
 
 private:
-    std::unique_ptr<detail::Descriptor> fd_;
+    explicit Listener(detail::ListenerState* state) noexcept;
+
+    std::unique_ptr<detail::ListenerState, detail::CloseDescriptor> state_;
 };
 
 /// Datagrams. One call, one datagram; a longer one than the buffer is cut.
 class UdpSocket {
 public:
+    UdpSocket() noexcept = default;
     static UdpSocket bind(const Endpoint&);
+    static UdpSocket bind(const Endpoint&, std::error_code& ec);
     UdpSocket(UdpSocket&&) noexcept;
     UdpSocket& operator=(UdpSocket&&) noexcept;
     ~UdpSocket();
 
-    std::size_t send_to(const Endpoint&, std::span<const std::byte>, Deadline = {});          ///< Blocks.
+    /// Nothing at all is a datagram too. Blocks.
+    std::size_t send_to(const Endpoint&, std::span<const std::byte>, Deadline = {});
+    std::size_t send_to(const Endpoint&, std::span<const std::byte>, std::error_code& ec, Deadline = {});  ///< Blocks.
     std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into, Deadline = {});  ///< Blocks.
+    std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into, std::error_code& ec, Deadline = {});
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;
+    [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
+    /// Greenlets that wait leave with Errc::closed.
     void close() noexcept;
 
 private:
-    std::unique_ptr<detail::Descriptor> fd_;
+    explicit UdpSocket(detail::UdpState* state) noexcept;
+
+    std::unique_ptr<detail::UdpState, detail::CloseDescriptor> state_;
 };
 
 }  // namespace grove::net

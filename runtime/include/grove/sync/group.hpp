@@ -1,66 +1,158 @@
 #pragma once
 
+#include <grove/base/source_site.hpp>
+#include <grove/base/time.hpp>
 #include <grove/core/greenlet.hpp>
+#include <grove/core/wait_list.hpp>
+#include <grove/sync/detail/group_maps.hpp>
+#include <grove/sync/detail/roster.hpp>
+#include <grove/sync/detail/spawn_verbs.hpp>
 
 #include <cstddef>
+#include <exception>
+#include <limits>
+#include <optional>
+#include <utility>
 
 namespace grove {
 
 /// Greenlets looked after together, as in gevent: one that fails does not disturb the others.
 /// The destructor kills and joins whoever is left.
-class Group {
+class Group : public detail::GroupVerbs<Group> {
 public:
-    Group();
-    ~Group();  // Blocks (shielded).
+    Group() noexcept = default;
+    ~Group() { roster_.end_all(); }  ///< Blocks (shielded).
     Group(const Group&) = delete;
     Group& operator=(const Group&) = delete;
 
-    template <class F, class... Args>
-        requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
-    Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args);
-    void add(GreenletRef);
+    // spawn(), map(), imap() and imap_unordered(): see detail::SpawnVerbs and detail::GroupVerbs.
+
+    void add(const GreenletRef&);  ///< nothing, if it has ended or is a member
     void discard(const GreenletRef&) noexcept;
 
-    /// Results in the order of the input; the first exception is rethrown. Blocks.
-    template <std::ranges::input_range R, class F>
-    auto map(R&& inputs, F f);
-    /// The same, handed out one by one as the caller asks; the input is taken as places allow. Blocks.
-    template <std::ranges::input_range R, class F>
-    auto imap(R&& inputs, F f);
-    /// The same, in the order they are ready. Blocks.
-    template <std::ranges::input_range R, class F>
-    auto imap_unordered(R&& inputs, F f);
+    void join() { (void)join(Deadline{}); }  ///< until it is empty, be it for a moment. Blocks.
+    [[nodiscard]] bool join(Deadline by) { return roster_.join(by, "Group::join"); }  ///< Blocks.
+    void kill() noexcept { roster_.kill(); }  ///< asks all, also those added while they die; join() to wait
+    [[nodiscard]] std::size_t size() const noexcept { return roster_.size(); }
 
-    void join();                        ///< Blocks.
-    [[nodiscard]] bool join(Deadline);  ///< Blocks.
-    void kill() noexcept;               ///< asks all, also those added while they die; join() to wait
-    [[nodiscard]] std::size_t size() const noexcept;
+private:
+    friend class detail::SpawnVerbs<Group>;
+    friend class detail::GroupVerbs<Group>;
+    template <class, class, class>
+    friend class detail::ImapFeeder;
+
+    [[nodiscard]] detail::Roster::Seat take_seat() { return detail::Roster::Seat{roster_}; }
+    [[nodiscard]] static std::size_t places() noexcept { return std::numeric_limits<std::size_t>::max(); }
+    [[nodiscard]] static bool lends_place() noexcept { return false; }
+
+    detail::Roster roster_;
 };
 
-/// A Group with a limit: spawn(), add() and the maps wait for a place.
-class Pool {  // has Group's members; spawn() and add() Block while it is full
+/// A Group with a limit: spawn(), add() and the maps wait for a place, first come first served.
+/// A member may use map() of its own pool: what finds no place runs in the caller's.
+class Pool : public detail::GroupVerbs<Pool> {
 public:
-    explicit Pool(std::size_t size);  ///< Requires: size > 0
+    /// Requires: size > 0
+    explicit Pool(std::size_t size);
+    ~Pool() { roster_.end_all(); }  ///< Blocks (shielded).
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    // spawn(), map(), imap() and imap_unordered(): see detail::SpawnVerbs and detail::GroupVerbs.
+
     /// nullopt if no place came free by then: nothing was started. Blocks.
     template <class F>
-    [[nodiscard]] std::optional<Greenlet<SpawnResult<F>>> try_spawn(Deadline, F&& f);
-    [[nodiscard]] std::size_t free_count() const noexcept;
-    [[nodiscard]] bool full() const noexcept;
-    void wait_available();  ///< Blocks.
+        requires Spawnable<F>
+    [[nodiscard]] std::optional<Greenlet<SpawnResult<F>>> try_spawn(Deadline,
+                                                                    F&& f,
+                                                                    SourceSite site = SourceSite::current());
+    void add(const GreenletRef&);  ///< nothing, if it has ended or is a member. Blocks.
+    void discard(const GreenletRef&) noexcept;
+
+    void join() { (void)join(Deadline{}); }  ///< until it is empty, be it for a moment. Blocks.
+    [[nodiscard]] bool join(Deadline by) { return roster_.join(by, "Pool::join"); }  ///< Blocks.
+    void kill() noexcept { roster_.kill(); }  ///< asks all, also those added while they die; join() to wait
+    [[nodiscard]] std::size_t size() const noexcept { return roster_.size(); }
+
+    [[nodiscard]] std::size_t free_count() const noexcept { return roster_.free_places(); }
+    [[nodiscard]] bool full() const noexcept { return free_count() == 0; }
+    void wait_available();  ///< until a place was free. Blocks.
+
+private:
+    friend class detail::SpawnVerbs<Pool>;
+    friend class detail::GroupVerbs<Pool>;
+    template <class, class, class>
+    friend class detail::ImapFeeder;
+
+    /// A place that comes free goes to who waits longest.
+    class Places final : public detail::Roster {
+    public:
+        explicit Places(std::size_t size) noexcept : free_{size} {}
+        [[nodiscard]] bool acquire(Deadline);
+        void release() noexcept;
+        [[nodiscard]] std::size_t free_places() const noexcept { return free_; }
+
+    private:
+        void vacated(const detail::GreenletState*) noexcept override { release(); }
+
+        std::size_t free_;
+        WaitList waiters_;
+    };
+
+    [[nodiscard]] detail::Roster::Seat take_seat();
+    [[nodiscard]] std::size_t places() const noexcept { return size_; }
+    [[nodiscard]] bool lends_place() const noexcept;
+
+    std::size_t size_;
+    Places roster_;
 };
 
 /// Greenlets that do not outlive a scope (structured concurrency). If one fails, the rest are killed and
 /// join() rethrows the first failure. The destructor kills and joins whoever is left.
-class TaskGroup {
+class TaskGroup : public detail::SpawnVerbs<TaskGroup> {
 public:
-    TaskGroup();
-    ~TaskGroup();  // Blocks (shielded).
-    template <class F, class... Args>
-        requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
-    Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args);
-    void join();                        ///< Blocks.
-    [[nodiscard]] bool join(Deadline);  ///< Blocks.
-    void kill() noexcept;
+    TaskGroup() noexcept = default;
+    ~TaskGroup() { roster_.end_all(); }  ///< Blocks (shielded).
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+
+    // spawn(): see detail::SpawnVerbs. What is spawned between a failure and its join() is killed.
+
+    /// Waits for all, also those it killed, then rethrows the first failure, once. Blocks.
+    void join() { (void)join(Deadline{}); }
+    /// False, and throws nothing, if not all had ended by then. Blocks.
+    [[nodiscard]] bool join(Deadline);
+    void kill() noexcept { roster_.kill(); }  ///< asks all, also those added while they die; join() to wait
+
+private:
+    friend class detail::SpawnVerbs<TaskGroup>;
+
+    /// Dooms itself at the first failure, until that is taken.
+    class Tasks final : public detail::Roster {
+    public:
+        [[nodiscard]] std::exception_ptr take_failure() noexcept;
+
+    private:
+        void vacated(const detail::GreenletState*) noexcept override;
+
+        std::exception_ptr failure_;
+    };
+
+    [[nodiscard]] detail::Roster::Seat take_seat() { return detail::Roster::Seat{roster_}; }
+
+    Tasks roster_;
 };
+
+// ---------------------------------------------------------------------------------------------
+
+template <class F>
+    requires Spawnable<F>
+std::optional<Greenlet<SpawnResult<F>>> Pool::try_spawn(Deadline by, F&& f, SourceSite site) {
+    if (!roster_.acquire(by)) return std::nullopt;
+    detail::Roster::Seat seat{roster_};
+    auto greenlet = detail::spawn_with({.site = site}, std::forward<F>(f));
+    seat.take(*detail::GreenletAccess::state(greenlet));
+    return greenlet;
+}
 
 }  // namespace grove

@@ -21,13 +21,13 @@ public:
     ~Lock() { GROVE_ASSERT(!owner_, "a Lock is destroyed while it is held"); }
 
     void lock();  ///< Requires: not held by this greenlet. Blocks.
-    [[nodiscard]] bool try_lock() noexcept;
+    bool try_lock() noexcept;
     void unlock() noexcept;  ///< hands over to the longest waiter
 
     template <class Rep, class Period>
-    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
+    bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
     template <class AnyClock, class Duration>
-    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
+    bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
 private:
     friend class RLock;
@@ -43,13 +43,13 @@ private:
 class RLock {
 public:
     void lock();  ///< Blocks.
-    [[nodiscard]] bool try_lock() noexcept;
+    bool try_lock() noexcept;
     void unlock() noexcept;
 
     template <class Rep, class Period>
-    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
+    bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
     template <class AnyClock, class Duration>
-    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
+    bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
     [[nodiscard]] bool owned() const noexcept;                      ///< by this greenlet
     [[nodiscard]] unsigned depth() const noexcept { return depth_; }  ///< of its owner; 0: nobody owns it

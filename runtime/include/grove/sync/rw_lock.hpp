@@ -20,20 +20,20 @@ public:
     ~RWLock() { GROVE_ASSERT(!writer_ && readers_ == 0, "an RWLock is destroyed while it is held"); }
 
     void lock();  ///< Requires: not held by this greenlet. Blocks.
-    [[nodiscard]] bool try_lock() noexcept;
+    bool try_lock() noexcept;
     void unlock() noexcept;
     template <class Rep, class Period>
-    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
+    bool try_lock_for(const std::chrono::duration<Rep, Period>&);  ///< Too long is never. Blocks.
     template <class AnyClock, class Duration>
-    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
+    bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
     void lock_shared();  ///< Requires: not held by this greenlet. Blocks.
-    [[nodiscard]] bool try_lock_shared() noexcept;  ///< false also if a writer waits
+    bool try_lock_shared() noexcept;  ///< false also if a writer waits
     void unlock_shared() noexcept;
     template <class Rep, class Period>
-    [[nodiscard]] bool try_lock_shared_for(const std::chrono::duration<Rep, Period>&);  ///< Blocks.
+    bool try_lock_shared_for(const std::chrono::duration<Rep, Period>&);  ///< Blocks.
     template <class AnyClock, class Duration>
-    [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
+    bool try_lock_shared_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
 private:
     enum class Want : std::uint8_t { to_read, to_write };

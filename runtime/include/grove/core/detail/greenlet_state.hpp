@@ -132,7 +132,7 @@ private:
 
 template <class T>
 struct ResultState : GreenletState {
-    void drop_result() noexcept override { value = {}; }
+    void drop_result() noexcept override { value.clear(); }
 
     ValueSlot<T> value;
 };

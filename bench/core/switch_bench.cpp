@@ -1,0 +1,59 @@
+#include <grove/core/greenlet.hpp>
+#include <grove/core/runtime.hpp>
+#include <grove/core/wait_list.hpp>
+
+#include "support/bench.hpp"
+
+// Two ready greenlets take turns: each round is two switches. The floor is baseline/context_jump.
+void switch_yield(benchmark::State& state) {
+    auto partner = grove::spawn([] {
+        for (;;) grove::yield();
+    });
+    Counted counted{state};
+    for (auto _ : state) grove::yield();
+    show_each(state, "switch", 2);
+    partner.kill();
+    partner.join();
+}
+GROVE_BENCHMARK(switch_yield);
+
+// The same between greenlets that compute in floating point: one has rounded a number since its last turn,
+// the other has not, and the switch costs no more for it.
+void switch_yield_floating_point(benchmark::State& state) {
+    auto partner = grove::spawn([] {
+        for (;;) grove::yield();
+    });
+    Counted counted{state};
+    double x = 3;
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(x = 1 / x);
+        grove::yield();
+    }
+    show_each(state, "switch", 2);
+    partner.kill();
+    partner.join();
+}
+GROVE_BENCHMARK(switch_yield_floating_point);
+
+// Waiting and waking, which every primitive is built on: each round is two notifications and two switches.
+// Compare with baseline/condition_variable_ping_pong.
+void switch_wait_list_ping_pong(benchmark::State& state) {
+    grove::WaitList ping;
+    grove::WaitList pong;
+    auto partner = grove::spawn([&] {
+        for (;;) {
+            ping.wait();
+            pong.notify_one();
+        }
+    });
+    grove::yield();
+    Counted counted{state};
+    for (auto _ : state) {
+        ping.notify_one();
+        pong.wait();
+    }
+    show_each(state, "switch", 2);
+    partner.kill();
+    partner.join();
+}
+GROVE_BENCHMARK(switch_wait_list_ping_pong);

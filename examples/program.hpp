@@ -1,0 +1,41 @@
+#pragma once
+
+#include <grove/core/runtime.hpp>
+#include <grove/net/address.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+#include <string>
+#include <system_error>
+
+// What the example programs share: the command line, and errors of one line.
+
+/// Reads the command line, then runs main in a runtime; what this returns is the program's exit status.
+template <class F>
+int run_program(CLI::App& app, int argc, char** argv, F&& main) {
+    app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+        return failed->get_name() + ": " + error.what() + " (see --help)\n";
+    });
+    CLI11_PARSE(app, argc, argv);
+
+    std::string hint;
+    try {
+        grove::run(std::forward<F>(main));
+        return 0;
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::address_in_use)
+            hint = "; choose another --port, or 0 for any free one";
+        if (error.code() == std::errc::permission_denied) hint = "; ports below 1024 need root";
+        std::cerr << app.get_name() << ": " << error.what() << hint << '\n';
+    } catch (const std::exception& error) {
+        std::cerr << app.get_name() << ": " << error.what() << '\n';
+    }
+    return 1;
+}
+
+/// The line a script waits for before it connects.
+inline void announce(const grove::net::Endpoint& endpoint) {
+    std::cout << "listening on " << endpoint.to_string() << std::endl;
+}

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <grove/http/server.hpp>
+#include <grove/net/socket.hpp>
+
+#include "http/body.hpp"
+#include "http/input_buffer.hpp"
+#include "http/parser.hpp"
+#include "http/response_stream.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+
+namespace grove::detail {
+
+class HttpServerState;
+
+/// One connection of a server, with all that its requests and responses are made of, used again for each. Lies on
+/// the stack of its greenlet or thread.
+///
+/// The life of a request: receive_head() waits for its first byte, then for its blank line · answer() runs the
+/// handler, which reads body_ and writes stream_, and clears up after it.
+class HttpConnection {
+public:
+    HttpConnection(HttpServerState&, net::Socket);
+    ~HttpConnection();
+    HttpConnection(const HttpConnection&) = delete;
+    HttpConnection& operator=(const HttpConnection&) = delete;
+
+    void serve();  ///< until it ends. Blocks.
+    /// Ends it, if it waits between two requests. Any thread, with the server's mutex held.
+    void end_if_idle() noexcept;
+
+private:
+    friend class HttpServerState;
+
+    // True: there is a request. False: the connection is at its end, and whatever was to be said has been.
+    [[nodiscard]] bool receive_head();
+    [[nodiscard]] std::size_t receive_first(std::error_code& ec);
+    // True: another request may follow.
+    [[nodiscard]] bool answer();
+    [[nodiscard]] bool call_handler();
+    [[nodiscard]] bool finish();
+
+    void refuse(int status);
+    void answer_failure();
+    void linger();
+    void release() noexcept;
+
+    HttpServerState& server_;
+    net::Socket socket_;
+    const std::unique_ptr<HttpRequestParser> parser_;
+    InputBuffer input_;
+    HttpBody body_;
+    ResponseStream stream_;
+    http::Request request_;
+    http::ResponseWriter writer_;
+
+    // Set while it waits between requests, so that stop() can end the wait. Sequentially consistent with
+    // the server's closing(): one of the two sides sees the other.
+    std::atomic<bool> idle_{false};
+    HttpConnection* next_ = nullptr;  // the server's list
+    HttpConnection* previous_ = nullptr;
+};
+
+}  // namespace grove::detail

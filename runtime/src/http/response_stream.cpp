@@ -1,0 +1,259 @@
+#include "http/response_stream.hpp"
+
+#include <grove/base/assert.hpp>
+#include <grove/base/error.hpp>
+
+#include "base/log.hpp"
+#include "http/access.hpp"
+#include "http/deadlines.hpp"
+#include "http/head_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+
+namespace grove {
+
+namespace detail {
+
+namespace {
+
+// Up to this much, a copy behind the head costs less than a gathered write.
+constexpr std::size_t joined_write = 1024;
+// An idle connection keeps a buffer of this size, enough for most heads.
+constexpr std::size_t kept_buffer = 1024;
+
+std::uint64_t parse_length(std::string_view text) {
+    std::uint64_t length = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        throw std::invalid_argument{"http: Content-Length is not a number"};
+    }
+    return length;
+}
+
+/// Those of a handler's fields that concern the framing, by length first: nearly all others end there.
+enum class Role { plain, length, coding, connection, date };
+
+Role role_of(std::string_view name) noexcept {
+    switch (name.size()) {
+        case 4: return equal_without_case(name, "date") ? Role::date : Role::plain;
+        case 10: return equal_without_case(name, "connection") ? Role::connection : Role::plain;
+        case 14: return equal_without_case(name, "content-length") ? Role::length : Role::plain;
+        case 17: return equal_without_case(name, "transfer-encoding") ? Role::coding : Role::plain;
+        default: return Role::plain;
+    }
+}
+
+}  // namespace
+
+ResponseStream::ResponseStream(net::Socket& socket,
+                               HttpBody& request_body,
+                               const std::atomic<bool>& closing,
+                               std::chrono::milliseconds stall_timeout) noexcept
+    : socket_{socket}, request_body_{request_body}, closing_{closing}, stall_timeout_{stall_timeout} {}
+
+void ResponseStream::start(const HttpHead& request, bool to_head) noexcept {
+    out_.clear();
+    framing_ = Framing::dropped;
+    left_ = 0;
+    started_ = false;
+    keep_alive_ = request.keep_alive;
+    http11_ = request.http11;
+    to_head_ = to_head;
+}
+
+void ResponseStream::write(const http::ResponseWriter& writer,
+                           std::string_view piece,
+                           std::error_code& ec,
+                           Deadline by) {
+    if (!started_) begin(writer, std::nullopt);
+    write_body(piece, ec, by);
+}
+
+void ResponseStream::send(const http::ResponseWriter& writer,
+                          std::string_view whole,
+                          std::error_code& ec,
+                          Deadline by) {
+    GROVE_ASSERT(!started_, "send() is for a whole body: write() came before it");
+    if (!started_) begin(writer, whole.size());
+    write_body(whole, ec, by);
+}
+
+void ResponseStream::finish(const http::ResponseWriter& writer, std::error_code& ec) {
+    ec = failure_;
+    if (ec) return;
+    if (!started_) {
+        // A HEAD request's answer that was not written says nothing about the body a GET would have had.
+        begin(writer, to_head_ || writer.headers.get("content-length") ? std::nullopt : std::optional{0U});
+        write_body({}, ec, {});
+    }
+    if (framing_ == Framing::chunked) flush({}, "0\r\n\r\n", ec, {});
+    if (framing_ == Framing::length && left_ > 0) {
+        log(Level::warning, "http: a handler wrote less than its Content-Length");
+        keep_alive_ = false;
+    }
+}
+
+// --- the head -------------------------------------------------------------------------------------
+
+void ResponseStream::begin(const http::ResponseWriter& writer, std::optional<std::uint64_t> known_length) {
+    if (writer.status < 200 || writer.status > 999) throw std::invalid_argument{"http: no status to answer with"};
+    out_.clear();  // an earlier begin() may have thrown
+    append_status_line(out_, writer.status);
+    const Announced announced = append_fields(writer.headers);
+    if (!announced.date) append_date(out_);
+
+    if (request_body_.owes_continue()) {  // the body may come or not: no telling where the next request begins
+        request_body_.forgo_continue();
+        keep_alive_ = false;
+    }
+    if (announced.close || closing_.load(std::memory_order_relaxed)) keep_alive_ = false;
+    // Without a body of its own, a response announces the one it stands for.
+    const bool take_announced = !known_length || writer.status == 304 || (to_head_ && announced.length);
+    append_framing(writer.status, take_announced ? announced.length : known_length);
+    if (!keep_alive_) {
+        out_ += "Connection: close\r\n";
+    } else if (!http11_) {
+        out_ += "Connection: keep-alive\r\n";
+    }
+    out_ += "\r\n";
+    started_ = true;
+}
+
+ResponseStream::Announced ResponseStream::append_fields(const http::Headers& headers) {
+    Announced announced;
+    for (const auto& [name, value] : headers) {
+        const Role role = role_of(name);
+        if (role == Role::length) announced.length = parse_length(value);
+        if (role == Role::connection && list_contains(value, "close")) announced.close = true;
+        if (role == Role::date) announced.date = true;
+        if (role == Role::plain || role == Role::date) append_field(out_, name, value);
+    }
+    return announced;
+}
+
+void ResponseStream::append_framing(int status, std::optional<std::uint64_t> length) {
+    if (status == 204) return;  // dropped, and not even announced
+    if (length) {
+        framing_ = Framing::length;
+        left_ = *length;
+        out_ += "Content-Length: ";
+        append_number(out_, *length);
+        out_ += "\r\n";
+    } else if (status == 304) {
+        return;
+    } else if (http11_) {
+        framing_ = Framing::chunked;
+        out_ += "Transfer-Encoding: chunked\r\n";
+    } else {
+        framing_ = Framing::until_close;
+        keep_alive_ = keep_alive_ && to_head_;
+    }
+    if (to_head_ || status == 304) framing_ = Framing::dropped;
+}
+
+// --- the body -------------------------------------------------------------------------------------
+
+void ResponseStream::write_body(std::string_view piece, std::error_code& ec, Deadline by) {
+    std::string_view suffix;
+    switch (framing_) {
+        case Framing::dropped:
+            piece = {};
+            break;
+        case Framing::length:
+            piece = clipped(piece);
+            break;
+        case Framing::chunked:
+            if (piece.empty()) break;  // an empty chunk would be the last
+            append_number(out_, piece.size(), 16);
+            out_ += "\r\n";
+            suffix = "\r\n";
+            break;
+        case Framing::until_close:
+            break;
+    }
+    flush(piece, suffix, ec, by);
+}
+
+std::string_view ResponseStream::clipped(std::string_view piece) {
+    if (piece.size() > left_) {
+        log(Level::warning, "http: a handler wrote more than its Content-Length");
+        keep_alive_ = false;
+        piece = piece.substr(0, left_);
+    }
+    left_ -= piece.size();
+    return piece;
+}
+
+void ResponseStream::flush(std::string_view piece, std::string_view suffix, std::error_code& ec, Deadline by) {
+    ec = failure_;
+    if (ec) return out_.clear();
+    failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
+    if (piece.size() <= joined_write) {
+        out_.append(piece).append(suffix);
+        piece = suffix = {};
+    }
+    std::array<std::string_view, 3> pieces{out_, piece, suffix};
+    std::size_t left = out_.size() + piece.size() + suffix.size();
+    while (left > 0 && !ec) left -= write_some(pieces, ec, by);
+    out_.clear();
+    failure_ = ec;
+}
+
+/// Takes what has left off the pieces.
+std::size_t ResponseStream::write_some(std::span<std::string_view> pieces, std::error_code& ec, Deadline by) {
+    std::array<std::span<const std::byte>, 3> spans;
+    std::size_t count = 0;
+    for (const auto piece : pieces) {
+        if (!piece.empty()) spans[count++] = std::as_bytes(std::span{piece});
+    }
+    const Deadline limit = std::min(by, from_now(stall_timeout_));
+    const std::size_t written = count == 1 ? socket_.write_some(spans[0], ec, limit)
+                                           : socket_.write_some(std::span{spans}.first(count), ec, limit);
+    std::size_t n = written;
+    for (auto& piece : pieces) {
+        const std::size_t gone = std::min(n, piece.size());
+        piece.remove_prefix(gone);
+        n -= gone;
+    }
+    return written;
+}
+
+void ResponseStream::release() noexcept {
+    if (out_.capacity() > kept_buffer) std::string{}.swap(out_);
+}
+
+}  // namespace detail
+
+// --- ResponseWriter -------------------------------------------------------------------------------
+
+namespace http {
+
+void ResponseWriter::write(std::string_view piece, Deadline by) {
+    std::error_code ec;
+    write(piece, ec, by);
+    if (ec) throw std::system_error{ec, "http: writing a response"};
+}
+
+void ResponseWriter::write(std::string_view piece, std::error_code& ec, Deadline by) {
+    stream_.write(*this, piece, ec, by);
+}
+
+void ResponseWriter::send(std::string_view whole, Deadline by) {
+    std::error_code ec;
+    send(whole, ec, by);
+    if (ec) throw std::system_error{ec, "http: writing a response"};
+}
+
+void ResponseWriter::send(std::string_view whole, std::error_code& ec, Deadline by) {
+    stream_.send(*this, whole, ec, by);
+}
+
+bool ResponseWriter::started() const noexcept { return stream_.started(); }
+
+}  // namespace http
+}  // namespace grove

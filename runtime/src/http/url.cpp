@@ -1,0 +1,47 @@
+#include "http/url.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+
+namespace grove::detail {
+
+namespace {
+
+constexpr std::uint16_t default_port = 80;
+
+std::string lower_case(std::string text) {
+    std::ranges::transform(
+        text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    return text;
+}
+
+/// A port of 0, or one that is too large, is none to connect to.
+bool has_usable_port(const boost::urls::url_view& url) {
+    return url.port().empty() || url.port_number() != 0;
+}
+
+}  // namespace
+
+HttpUrl parse_http_url(std::string_view text, std::error_code& ec) {
+    HttpUrl result;
+    const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
+    ec = std::make_error_code(std::errc::invalid_argument);
+    if (!parsed || parsed->encoded_host().empty() || parsed->has_userinfo() || !has_usable_port(*parsed)) return result;
+    if (parsed->scheme_id() != boost::urls::scheme::http) {
+        ec = std::make_error_code(std::errc::protocol_not_supported);
+        return result;
+    }
+
+    result.host = lower_case(parsed->host_address());
+    if (!parsed->port().empty()) result.port = parsed->port_number();
+    result.authority = lower_case(std::string{parsed->encoded_host()});
+    if (result.port != default_port) result.authority += ":" + std::to_string(result.port);
+    result.target = std::string{parsed->encoded_target()};
+    if (!result.target.starts_with('/')) result.target.insert(0, 1, '/');
+    ec.clear();
+    return result;
+}
+
+}  // namespace grove::detail

@@ -1,0 +1,204 @@
+#include "io/descriptor.hpp"
+
+#include "core/gil_state.hpp"
+#include "core/runtime_control.hpp"
+
+#include <grove/base/assert.hpp>
+#include <grove/core/gil.hpp>
+#include <grove/core/runtime.hpp>
+
+#include <utility>
+
+namespace grove::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The Gil of the runtime that watches a descriptor, on a thread that does not work for it. That may have ended: then
+/// there is nothing to guard.
+class WatcherGil {
+public:
+    explicit WatcherGil(const std::shared_ptr<RuntimeControl>& control) noexcept {
+        if (!control) return;
+        const Scheduler* const ours = Scheduler::touchable();
+        if (ours && ours->control() == control) return;
+        try {
+            control->gil.lock();
+            control_ = control;
+        } catch (const std::system_error&) {
+            // It has ended, and has let go of what it watched before that.
+        }
+    }
+    ~WatcherGil() {
+        if (control_) control_->gil.unlock();
+    }
+    WatcherGil(const WatcherGil&) = delete;
+    WatcherGil& operator=(const WatcherGil&) = delete;
+
+private:
+    std::shared_ptr<RuntimeControl> control_;  // null: not locked
+};
+
+/// Whether the deadline has come. Reads the clock only if it may have: most are seconds away.
+bool has_passed(Deadline by, const Scheduler& scheduler) noexcept {
+    return !by.is_never() && by.at() - scheduler.now() < 1s && by.passed();
+}
+
+}  // namespace
+
+/// A part of each runtime: what its loop watches. At the end of the runtime all that is left is let go.
+class WatchedDescriptors {
+public:
+    WatchedDescriptors() noexcept : scheduler_{*Scheduler::here()} {}
+    ~WatchedDescriptors() {
+        const std::scoped_lock held{scheduler_.gil()};
+        while (first_) first_->forget();
+    }
+    WatchedDescriptors(const WatchedDescriptors&) = delete;
+    WatchedDescriptors& operator=(const WatchedDescriptors&) = delete;
+
+    [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
+    void add(Descriptor& descriptor) noexcept {
+        descriptor.next_ = first_;
+        if (first_) first_->previous_ = &descriptor;
+        first_ = &descriptor;
+    }
+    void remove(Descriptor& descriptor) noexcept {
+        (descriptor.previous_ ? descriptor.previous_->next_ : first_) = descriptor.next_;
+        if (descriptor.next_) descriptor.next_->previous_ = descriptor.previous_;
+        descriptor.previous_ = descriptor.next_ = nullptr;
+    }
+
+private:
+    Scheduler& scheduler_;
+    Descriptor* first_ = nullptr;
+};
+
+// --- Waiting --------------------------------------------------------------------------------------
+
+std::size_t Descriptor::perform_waiting(
+    Scheduler& scheduler, Half& half, const Request& request, Try attempt, std::error_code& ec, Deadline by) {
+    half.ready = false;
+    for (;;) {
+        const Woken woken = wait(scheduler, half, request, ec, by);
+        if (woken == Woken::failed) return 0;
+        const ssize_t result = attempt(fd_);
+        if (result != -EAGAIN) return conclude(scheduler, half, request, result, ec);
+        if (woken == Woken::by_deadline) {
+            ec = std::make_error_code(std::errc::timed_out);
+            return 0;
+        }
+    }
+}
+
+/// Requires: half is not ready.
+Descriptor::Woken Descriptor::wait(
+    Scheduler& scheduler, Half& half, const Request& request, std::error_code& ec, Deadline by) {
+    const auto taken = [&half] { return half.told || !half.waiters.empty(); };
+    const auto failed = [&ec](std::error_code why) {
+        ec = why;
+        return Woken::failed;
+    };
+    // In the end we look once more, whatever the cache says: if the loop was kept from its work, the deadline may
+    // come before the news. But not before those who have waited longer.
+    const auto at_deadline = [&] {
+        return taken() ? failed(std::make_error_code(std::errc::timed_out)) : Woken::by_deadline;
+    };
+
+    if (fd_ < 0) return failed(Errc::closed);
+    if (taken() && kind_ != Kind::listener) return failed(Errc::concurrent_use);
+    if (has_passed(by, scheduler)) return at_deadline();
+    if (!os().keeps_its_word()) forget();
+    if (const std::error_code why = watch(scheduler)) return failed(why);
+    const OutsideWork outside{scheduler};
+    const bool told = detail::wait(half.waiters, by, request.what);
+    if (fd_ < 0) return failed(Errc::closed);
+    if (!told) return at_deadline();
+    half.told = false;
+    return Woken::to_try;
+}
+
+std::size_t Descriptor::fail(Half& half, int error, std::error_code& ec) noexcept {
+    if (fd_ >= 0) pass_on(half);
+    ec = fd_ >= 0 ? std::error_code{error, std::generic_category()} : Errc::closed;
+    return 0;
+}
+
+std::size_t Descriptor::perform_on_thread(const Request& request, Try attempt, std::error_code& ec, Deadline by) {
+    checkpoint();  // another thread may wait for the Gil this one holds
+    for (;;) {
+        ssize_t result = attempt(fd_);
+        if (result == -EAGAIN) {
+            const GilReleased released;
+            pollfd entry{.fd = fd_, .events = request.events, .revents = 0};
+            result = os().poll(&entry, 1, by);
+            if (result > 0) continue;
+            if (result == 0) result = -ETIMEDOUT;
+        }
+        ec = result < 0 ? std::error_code{static_cast<int>(-result), std::generic_category()} : std::error_code{};
+        return result < 0 ? 0 : static_cast<std::size_t>(result);
+    }
+}
+
+// --- The loop -------------------------------------------------------------------------------------
+
+void Descriptor::on_ready(Readiness readiness) noexcept {
+    const bool hang_up = has(readiness, Readiness::hangup);
+    if (hang_up) hung_up_ = true;
+    if ((hang_up || has(readiness, Readiness::readable)) && !reading_.told) pass_on(reading_);
+    if ((hang_up || has(readiness, Readiness::writable)) && !writing_.told) pass_on(writing_);
+}
+
+std::error_code Descriptor::watch(Scheduler& scheduler) {
+    if (watched_ && &watched_->scheduler() == &scheduler) return {};
+    GROVE_ASSERT(!watched_, "a socket that waits in one runtime cannot wait in another");
+    if (watched_) return Errc::concurrent_use;
+    auto& watched = scheduler.service<WatchedDescriptors>();
+    if (const std::error_code ec = scheduler.loop().watch(fd_, *this)) return ec;
+    watched.add(*this);
+    watched_ = &watched;
+    control_ = scheduler.control();
+    return {};
+}
+
+void Descriptor::forget() noexcept {
+    if (!watched_) return;
+    watched_->scheduler().loop().forget(fd_);
+    watched_->remove(*this);
+    watched_ = nullptr;
+}
+
+// --- The end --------------------------------------------------------------------------------------
+
+void Descriptor::close() noexcept {
+    forget();
+    if (hang_up_) hang_up_->expire();
+    if (const int fd = std::exchange(fd_, -1); fd >= 0) (void)os().close(fd);
+    for (Half* half : {&reading_, &writing_}) {
+        half->ready = false;
+        half->waiters.notify_all();
+    }
+}
+
+void Descriptor::abandon() noexcept {
+    {
+        const WatcherGil held{control_};
+        close();
+        orphaned_ = pins_ > 0;
+        if (orphaned_) return;  // the last who leaves destroys it
+    }
+    delete this;
+}
+
+void CloseDescriptor::operator()(Descriptor* descriptor) const noexcept { descriptor->abandon(); }
+
+int Descriptor::release() noexcept {
+    GROVE_ASSERT(pins_ == 0, "a socket is given away while a greenlet waits for it");
+    const WatcherGil held{control_};
+    forget();
+    if (hang_up_) hang_up_->expire();
+    return std::exchange(fd_, -1);
+}
+
+}  // namespace grove::detail

@@ -1,0 +1,105 @@
+#include "net/socket_state.hpp"
+#include "net/unix_file.hpp"
+
+#include <grove/net/socket.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace grove {
+
+namespace detail {
+
+class ListenerState final : public Descriptor {
+public:
+    ListenerState(int fd, int family) noexcept : Descriptor{fd, Kind::listener}, family_{family} {}
+
+    [[nodiscard]] int family() const noexcept { return family_; }
+    void own_file(const std::string& path) { file_ = UnixFile{path}; }
+
+private:
+    ~ListenerState() override = default;
+    int family_;
+    UnixFile file_;
+};
+
+namespace {
+
+void bind_socket(int fd, const net::Endpoint& at, const SocketAddress& address, std::error_code& ec) {
+    checked(os().bind(fd, address.get(), address.size()), ec);
+    if (ec == std::errc::address_in_use && at.is_unix() && UnixFile::remove_dead(address, at.path())) {
+        checked(os().bind(fd, address.get(), address.size()), ec);
+    }
+}
+
+void set_listen_options(int fd, bool is_tcp, const net::ListenOptions& options, std::error_code& ec) {
+    if (is_tcp) set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, ec);
+    if (is_tcp && !ec) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, ec);  // its connections inherit it
+    if (options.reuse_port && !ec) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, ec);
+}
+
+}  // namespace
+}  // namespace detail
+
+namespace net {
+
+using detail::checked;
+using detail::os;
+
+Listener::Listener(detail::ListenerState* state) noexcept : state_{state} {}
+Listener::Listener(Listener&&) noexcept = default;
+Listener& Listener::operator=(Listener&&) noexcept = default;
+Listener::~Listener() = default;
+
+Listener Listener::bind(const Endpoint& at, std::error_code& ec, const ListenOptions& options) {
+    const detail::SocketAddress address{at, ec};
+    if (ec) return {};
+    detail::UniqueFd fd = detail::open_socket(address.family(), SOCK_STREAM, ec);
+    if (ec) return {};
+    detail::set_listen_options(fd.get(), !at.is_unix(), options, ec);
+    if (!ec) detail::bind_socket(fd.get(), at, address, ec);
+    if (!ec) checked(os().listen(fd.get(), options.backlog), ec);
+    if (ec) return {};
+    Listener listener{new detail::ListenerState{fd.get(), address.family()}};
+    (void)fd.release();
+    if (at.is_unix()) listener.state_->own_file(at.path());
+    return listener;
+}
+
+Listener Listener::bind(const Endpoint& at, const ListenOptions& options) {
+    std::error_code ec;
+    Listener listener = bind(at, ec, options);
+    if (ec) detail::throw_failed("listen", at.to_string(), ec);
+    return listener;
+}
+
+Socket Listener::accept(std::error_code& ec, Deadline by) {
+    if (!state_) return detail::closed(ec), Socket{};
+    detail::SocketAddress peer;
+    const auto call = [&peer](int fd) noexcept -> ssize_t {
+        int result = 0;
+        do {
+            result = os().accept(fd, peer.get(), peer.size_to_fill());
+        } while (result == -ECONNABORTED);
+        return result;
+    };
+    const int family = state_->family();
+    const auto fd = static_cast<int>(state_->read("Listener::accept", 0, call, ec, by));
+    if (ec) return {};
+    return detail::SocketAccess::make(detail::UniqueFd{fd}, family, peer.endpoint());
+}
+
+Socket Listener::accept(Deadline by) {
+    std::error_code ec;
+    Socket socket = accept(ec, by);
+    if (ec) detail::throw_failed("accept", ec == Errc::closed ? std::string{} : local().to_string(), ec);
+    return socket;
+}
+
+Endpoint Listener::local() const { return detail::local_of(state_.get()); }
+int Listener::native_handle() const noexcept { return state_ ? state_->fd() : -1; }
+void Listener::close() noexcept { state_.reset(); }
+
+}  // namespace net
+}  // namespace grove

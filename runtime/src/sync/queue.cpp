@@ -1,0 +1,7 @@
+#include <grove/sync/queue.hpp>
+
+namespace grove {
+
+ShutDown::ShutDown() : std::runtime_error{"the queue was shut down"} {}
+
+}  // namespace grove

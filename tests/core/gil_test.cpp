@@ -1,0 +1,151 @@
+#include <grove/core/gil.hpp>
+#include <grove/core/offload.hpp>
+#include <grove/core/runtime.hpp>
+#include <grove/core/timeout.hpp>
+#include <grove/core/wait_list.hpp>
+
+#include "support/grove_test.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using grove::spawn;
+
+TEST_SUITE_BEGIN("core/gil");
+
+GROVE_TEST_REAL("the runtime's thread holds it while greenlets run, not inside allow_threads") {
+    auto& gil = grove::gil();
+    CHECK(gil.held_here());
+    CHECK_FALSE(gil.try_lock());
+    errno = ERANGE;
+    const bool held = grove::allow_threads([&] {
+        errno = EDOM;
+        return gil.held_here();
+    });
+    CHECK_FALSE(held);
+    CHECK(errno == EDOM);
+    CHECK(gil.held_here());
+}
+
+GROVE_TEST_REAL("a native thread that takes it may touch what greenlets touch and wake them") {
+    grove::WaitList list;
+    int shared = 0;
+    std::thread native{[&, here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        CHECK(here.gil().held_here());
+        shared = 1;
+        while (!list.notify_one()) {
+            here.gil().unlock();
+            std::this_thread::yield();
+            here.gil().lock();
+        }
+    }};
+    list.wait();
+    CHECK(shared == 1);
+    grove::allow_threads([&] { native.join(); });
+}
+
+GROVE_TEST_REAL("a native thread with the Gil may spawn greenlets") {
+    std::atomic<bool> ran{false};
+    std::thread native{[&, here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        spawn([&] { ran = true; });
+    }};
+    grove::allow_threads([&] { native.join(); });
+    grove::yield();
+    CHECK(ran);
+}
+
+GROVE_TEST_REAL("no update is lost between greenlets and native threads") {
+    long count = 0;
+    constexpr int rounds = 2000;
+    const auto here = grove::this_runtime();
+    std::vector<std::thread> natives;
+    for (int i = 0; i < 3; ++i) {
+        natives.emplace_back([&count, here] {
+            for (int n = 0; n < rounds; ++n) {
+                const std::scoped_lock held{here.gil()};
+                ++count;
+            }
+        });
+    }
+    for (int n = 0; n < rounds; ++n) {
+        ++count;
+        if (n % 16 == 0) grove::sleep(1us);
+    }
+    grove::allow_threads([&] { for (auto& native : natives) native.join(); });
+    CHECK(count == 4L * rounds);
+}
+
+GROVE_TEST_REAL("a computing greenlet hands it over at a checkpoint within an interval or two") {
+    auto& gil = grove::gil();
+    gil.set_switch_interval(1ms);
+    CHECK(gil.switch_interval() == 1ms);
+    std::atomic<bool> got_it{false};
+    std::thread native{[&, here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        got_it = true;
+    }};
+    const auto give_up = grove::Clock::now() + 10s;
+    while (!got_it && grove::Clock::now() < give_up) grove::checkpoint();
+    CHECK(got_it);
+    CHECK(gil.stats().forced_handovers >= 1);
+    grove::allow_threads([&] { native.join(); });
+}
+
+GROVE_TEST_REAL("greenlets that only switch hand it over too") {
+    grove::gil().set_switch_interval(1ms);
+    std::atomic<bool> got_it{false};
+    std::thread native{[&, here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        got_it = true;
+    }};
+    const auto give_up = grove::Clock::now() + 10s;
+    while (!got_it && grove::Clock::now() < give_up) grove::yield();
+    CHECK(got_it);
+    grove::allow_threads([&] { native.join(); });
+}
+
+GROVE_TEST_REAL("a native thread that computes hands it back at a checkpoint") {
+    std::atomic<bool> stop{false};
+    std::atomic<bool> started{false};
+    grove::gil().set_switch_interval(1ms);
+    std::thread native{[&, here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        started = true;
+        while (!stop) grove::checkpoint();
+    }};
+    while (!started) grove::sleep(1ms);
+    stop = true;  // we got it back while the native thread spins
+    grove::allow_threads([&] { native.join(); });
+}
+
+TEST_CASE("a thread that waits for the Gil of a runtime that ends gets closed") {
+    std::thread waiter;
+    std::atomic<bool> closed{false};
+    grove::run([&] {
+        waiter = std::thread{[&, here = grove::this_runtime()] {
+            try {
+                for (;;) {
+                    here.gil().lock();
+                    here.gil().unlock();
+                }
+            } catch (const std::system_error& e) {
+                closed = e.code() == grove::Errc::closed;
+            }
+        }};
+        grove::sleep(5ms);
+    });
+    waiter.join();
+    CHECK(closed);
+}
+
+TEST_CASE("gil and this_runtime outside of a runtime are a logic_error") {
+    CHECK_THROWS_AS((void)grove::gil(), std::logic_error);
+    CHECK_THROWS_AS((void)grove::this_runtime(), std::logic_error);
+}
+
+TEST_SUITE_END();

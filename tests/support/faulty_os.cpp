@@ -1,0 +1,137 @@
+#include "support/faulty_os.hpp"
+
+#include <algorithm>
+
+namespace grove::testing {
+
+// --- the script -----------------------------------------------------------------------------------
+
+void FaultyOs::fail(Call call, int nth, int error, int times) {
+    faults_.push_back({.call = call, .first = nth, .times = times, .error = error, .bytes = 0});
+}
+
+void FaultyOs::shorten(Call call, int nth, std::size_t bytes, int times) {
+    faults_.push_back({.call = call, .first = nth, .times = times, .error = 0, .bytes = bytes});
+}
+
+FaultyOs::Next FaultyOs::next(Call call, std::size_t bytes) noexcept {
+    const int nth = ++counts_[static_cast<std::size_t>(call)];
+    for (const Fault& fault : faults_) {
+        if (fault.call != call || nth < fault.first || nth - fault.first >= fault.times) continue;
+        return {fault.error, fault.error == 0 ? std::min(bytes, fault.bytes) : bytes};
+    }
+    return {0, bytes};
+}
+
+// --- the calls that carry bytes -------------------------------------------------------------------
+
+ssize_t FaultyOs::receive(int fd, void* into, std::size_t size) noexcept {
+    const auto [error, most] = next(Call::receive, size);
+    return error ? -error : real_.receive(fd, into, most);
+}
+
+ssize_t FaultyOs::send(int fd, const void* from, std::size_t size) noexcept {
+    const auto [error, most] = next(Call::send, size);
+    return error ? -error : real_.send(fd, from, most);
+}
+
+ssize_t FaultyOs::send_vector(int fd, const iovec* parts, std::size_t count) noexcept {
+    std::vector<iovec> kept{parts, parts + count};
+    std::size_t size = 0;
+    for (const iovec& part : kept) size += part.iov_len;
+    auto [error, left] = next(Call::send_vector, size);
+    if (error) return -error;
+    for (iovec& part : kept) {
+        part.iov_len = std::min(part.iov_len, left);
+        left -= part.iov_len;
+    }
+    return real_.send_vector(fd, kept.data(), kept.size());
+}
+
+ssize_t FaultyOs::receive_from(
+    int fd, void* into, std::size_t size, sockaddr* peer, socklen_t* peer_size) noexcept {
+    const auto [error, most] = next(Call::receive_from, size);
+    return error ? -error : real_.receive_from(fd, into, most, peer, peer_size);
+}
+
+ssize_t FaultyOs::send_to(
+    int fd, const void* from, std::size_t size, const sockaddr* peer, socklen_t peer_size) noexcept {
+    const auto [error, most] = next(Call::send_to, size);
+    return error ? -error : real_.send_to(fd, from, most, peer, peer_size);
+}
+
+// --- the others -----------------------------------------------------------------------------------
+
+int FaultyOs::socket(int family, int type, int protocol) noexcept {
+    const int error = next(Call::socket).error;
+    return error ? -error : real_.socket(family, type, protocol);
+}
+
+int FaultyOs::socketpair(int family, int type, int protocol, int fds[2]) noexcept {
+    const int error = next(Call::socketpair).error;
+    return error ? -error : real_.socketpair(family, type, protocol, fds);
+}
+
+int FaultyOs::bind(int fd, const sockaddr* name, socklen_t size) noexcept {
+    const int error = next(Call::bind).error;
+    return error ? -error : real_.bind(fd, name, size);
+}
+
+int FaultyOs::listen(int fd, int backlog) noexcept {
+    const int error = next(Call::listen).error;
+    return error ? -error : real_.listen(fd, backlog);
+}
+
+int FaultyOs::accept(int fd, sockaddr* peer, socklen_t* size) noexcept {
+    const int error = next(Call::accept).error;
+    return error ? -error : real_.accept(fd, peer, size);
+}
+
+int FaultyOs::connect(int fd, const sockaddr* peer, socklen_t size) noexcept {
+    const int error = next(Call::connect).error;
+    return error ? -error : real_.connect(fd, peer, size);
+}
+
+int FaultyOs::shutdown(int fd, int how) noexcept {
+    const int error = next(Call::shutdown).error;
+    return error ? -error : real_.shutdown(fd, how);
+}
+
+// Linux closes the descriptor whatever close() returns.
+int FaultyOs::close(int fd) noexcept {
+    const int error = next(Call::close).error;
+    const int result = real_.close(fd);
+    return error ? -error : result;
+}
+
+int FaultyOs::set_option(int fd, int level, int name, const void* value, socklen_t size) noexcept {
+    const int error = next(Call::set_option).error;
+    return error ? -error : real_.set_option(fd, level, name, value, size);
+}
+
+int FaultyOs::get_option(int fd, int level, int name, void* value, socklen_t* size) noexcept {
+    const int error = next(Call::get_option).error;
+    return error ? -error : real_.get_option(fd, level, name, value, size);
+}
+
+int FaultyOs::local_name(int fd, sockaddr* name, socklen_t* size) noexcept {
+    const int error = next(Call::local_name).error;
+    return error ? -error : real_.local_name(fd, name, size);
+}
+
+int FaultyOs::peer_name(int fd, sockaddr* name, socklen_t* size) noexcept {
+    const int error = next(Call::peer_name).error;
+    return error ? -error : real_.peer_name(fd, name, size);
+}
+
+int FaultyOs::set_non_blocking(int fd, bool on) noexcept {
+    const int error = next(Call::set_non_blocking).error;
+    return error ? -error : real_.set_non_blocking(fd, on);
+}
+
+int FaultyOs::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
+    const int error = next(Call::poll).error;
+    return error ? -error : real_.poll(fds, count, by);
+}
+
+}  // namespace grove::testing
