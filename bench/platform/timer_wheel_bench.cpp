@@ -32,7 +32,7 @@ private:
 };
 
 // What a time-out costs that does not expire, as nearly all do not.
-void timer_add_cancel(benchmark::State& state) {
+void timer_wheel_add_cancel(benchmark::State& state) {
     TimerWheel wheel{start};
     const Pending pending{wheel, state.range(0)};
     Timer timer{[](Timer&) noexcept {}};
@@ -41,10 +41,10 @@ void timer_add_cancel(benchmark::State& state) {
         wheel.cancel(timer);
     }
 }
-BENCHMARK(timer_add_cancel)->Arg(0)->Arg(100'000);
+BENCHMARK(timer_wheel_add_cancel)->Arg(0)->Arg(100'000);
 
 // The same while time goes on, each connection moving its own time-out: timers do not lie in the cache.
-void timer_rearm(benchmark::State& state) {
+void timer_wheel_rearm(benchmark::State& state) {
     TimerWheel wheel{start};
     std::vector<std::unique_ptr<Timer>> timers;
     for (std::int64_t i = 0; i < state.range(0); ++i) {
@@ -63,10 +63,10 @@ void timer_rearm(benchmark::State& state) {
         wheel.fire_due(now);
     }
 }
-BENCHMARK(timer_rearm)->Arg(100)->Arg(100'000);
+BENCHMARK(timer_wheel_rearm)->Arg(100)->Arg(100'000);
 
 // A look at the clock when nothing is due: once per turn of the hub.
-void timer_nothing_due(benchmark::State& state) {
+void timer_wheel_nothing_due(benchmark::State& state) {
     TimerWheel wheel{start};
     const Pending pending{wheel, 100'000};
     Clock::time_point now = start;
@@ -75,10 +75,10 @@ void timer_nothing_due(benchmark::State& state) {
         benchmark::DoNotOptimize(wheel.next());
     }
 }
-BENCHMARK(timer_nothing_due);
+BENCHMARK(timer_wheel_nothing_due);
 
 // Sleepers of random length, each firing and arming again: the whole way down the wheel and through the heap.
-void timer_fire(benchmark::State& state) {
+void timer_wheel_fire(benchmark::State& state) {
     struct Sleeper : Timer {
         Sleeper(TimerWheel& w, std::mt19937_64& r) noexcept
             : Timer{[](Timer& timer) noexcept {
@@ -101,6 +101,6 @@ void timer_fire(benchmark::State& state) {
     }
     for (auto _ : state) wheel.fire_due(wheel.next());
 }
-BENCHMARK(timer_fire)->Arg(100)->Arg(100'000);
+BENCHMARK(timer_wheel_fire)->Arg(100)->Arg(100'000);
 
 }  // namespace

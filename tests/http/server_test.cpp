@@ -66,7 +66,7 @@ GROVE_TEST_REAL("a connection serves request after request until one says close"
 }
 
 GROVE_TEST_REAL("HTTP/1.0 connections close unless they ask to be kept") {
-    TestServer server{mirror};
+    TestServer server{&mirror};
     auto wire = server.connect();
     wire.send("GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     CHECK(undated(wire.read_through("GET /1 ")) == answer("GET /1 ", "Connection: keep-alive\r\n"));
@@ -85,7 +85,7 @@ GROVE_TEST_REAL("a handler may close the connection") {
 }
 
 GROVE_TEST_REAL("pipelined requests are answered in order, bodies and all") {
-    TestServer server{mirror};
+    TestServer server{&mirror};
     CHECK(undated(server.ask("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
                              "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
                              "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -96,7 +96,7 @@ GROVE_TEST_REAL("pipelined requests are answered in order, bodies and all") {
 // --- bodies in ------------------------------------------------------------------------------------
 
 GROVE_TEST_REAL("a request reads the same wherever it is split") {
-    TestServer server{mirror};
+    TestServer server{&mirror};
     const std::string request =
         "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n";
     auto wire = server.connect();
@@ -140,7 +140,7 @@ GROVE_TEST_REAL("a large body arrives whole, in whatever portions it is read") {
 }
 
 GROVE_TEST_REAL("100 Continue is sent when the handler first reads the body") {
-    TestServer server{mirror};
+    TestServer server{&mirror};
     auto wire = server.connect();
     wire.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
     CHECK(wire.read_through("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
@@ -268,7 +268,7 @@ GROVE_TEST_REAL("the framing is not the handler's to write") {
 GROVE_TEST_REAL("greenlets, threads and threads under the Gil serve the same") {
     using grove::net::Model;
     for (const Model model : {Model::greenlets, Model::threads, Model::gil_threads}) {
-        TestServer server{mirror, {.net = {.model = model}}};
+        TestServer server{&mirror, {.net = {.model = model}}};
         auto other = server.connect();
         CHECK(undated(server.ask(std::string{get} + std::string{last_get})) ==
               answer("GET / ") + answer("GET / ", "Connection: close\r\n"));

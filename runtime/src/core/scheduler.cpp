@@ -51,9 +51,9 @@ inline void Scheduler::switch_to(FiberRecord& from, GreenletState& to) noexcept 
     if (ended_) release_ended();
 }
 
-inline void Scheduler::switch_to_hub(FiberRecord& from, bool ends) noexcept {
+inline void Scheduler::switch_to_hub(FiberRecord& from) noexcept {
     running_greenlet = nullptr;
-    switch_fiber(from, hub_, slots_, ends);
+    switch_fiber(from, hub_, slots_);
     if (ended_) release_ended();
 }
 
@@ -117,7 +117,7 @@ void Scheduler::fiber_entry(boost::context::detail::transfer_t from) {
         g = next;
         run_to_end(*g);
     }
-    s.leave_for_good(*g);
+    leave_fiber(*g, s.after_end_of(*g));
 }
 
 /// A greenlet that begins when another ends takes over its stack as it is: no switch, and the stack is warm. Worth
@@ -137,19 +137,17 @@ GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
     return &next;
 }
 
-void Scheduler::leave_for_good(GreenletState& g) noexcept {
+/// Who runs now that g has ended: the next ready greenlet, or the hub.
+FiberRecord& Scheduler::after_end_of(GreenletState& g) noexcept {
     ended_ = &g;  // whoever runs next gives the stack back: we still stand on it
-    if (!ready_.empty() && --switches_left_ >= 0) {
-        GreenletState& next = ready_.pop_front();
-        if (next.phase != GreenletState::Phase::fresh || begin(next)) {
-            next.queued = false;
-            note_switch();
-            running_greenlet = &next;
-            switch_fiber(g, next, slots_, true);
-        }
-    }
-    switch_to_hub(g, true);
-    std::abort();  // nobody comes back to an ended greenlet
+    running_greenlet = nullptr;
+    if (ready_.empty() || --switches_left_ < 0) return hub_;
+    GreenletState& next = ready_.pop_front();
+    next.queued = false;
+    if (next.phase == GreenletState::Phase::fresh && !begin(next)) return hub_;
+    note_switch();
+    running_greenlet = &next;
+    return next;
 }
 
 void Scheduler::release_ended() noexcept {

@@ -150,10 +150,10 @@ private:
     static void fiber_entry(Transfer);
     static void hub_entry(Transfer);
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
-    void switch_to_hub(FiberRecord& from, bool ends = false) noexcept;
+    void switch_to_hub(FiberRecord& from) noexcept;
     [[nodiscard]] bool begin(GreenletState&) noexcept;
     [[nodiscard]] GreenletState* next_for_this_stack(GreenletState& ended) noexcept;
-    void leave_for_good(GreenletState&) noexcept;
+    [[nodiscard]] FiberRecord& after_end_of(GreenletState&) noexcept;
     void note_switch() noexcept;
     void release_ended() noexcept;
     void release(GreenletState&) noexcept;

@@ -27,7 +27,8 @@ public:
                  std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
     UniqueFunction(F&& f) {
         using Callable = std::decay_t<F>;
-        if constexpr (std::is_pointer_v<Callable> || std::is_member_pointer_v<Callable>) {
+        constexpr bool may_be_null = std::is_pointer_v<std::remove_cvref_t<F>> || std::is_member_pointer_v<Callable>;
+        if constexpr (may_be_null) {
             if (f == nullptr) return;
         }
         if constexpr (fits_inside<Callable>) {

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <grove/core/runtime.hpp>
+#include <grove/io/stream.hpp>
+#include <grove/net/socket.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// What tests of sockets need again and again.
+
+namespace grove::testing {
+
+/// Long enough never to be what ends a wait, on the slowest machine; and not for ever.
+inline constexpr std::chrono::seconds patience{20};
+
+inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
+
+[[nodiscard]] inline std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
+
+[[nodiscard]] inline std::string text(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// The two ends of a TCP connection.
+[[nodiscard]] inline std::pair<net::Socket, net::Socket> tcp_pair() {
+    auto listener = net::Listener::bind(any_port);
+    auto client = net::Socket::connect(listener.local(), patience);
+    auto server = listener.accept(patience);
+    return {std::move(client), std::move(server)};
+}
+
+/// What one read_some brings.
+[[nodiscard]] inline std::string read_piece(net::Socket& socket, std::error_code& ec, Deadline by = patience) {
+    std::array<std::byte, 256> buffer;
+    const std::size_t n = socket.read_some(buffer, ec, by);
+    return text(std::span{buffer}.first(n));
+}
+
+[[nodiscard]] inline std::string read_piece(net::Socket& socket, Deadline by = patience) {
+    std::error_code ec;
+    auto piece = read_piece(socket, ec, by);
+    if (ec) throw std::system_error{ec};
+    return piece;
+}
+
+/// Writes until the socket takes no more, so that the next write has to wait.
+inline void fill(net::Socket& socket) {
+    const std::string much(1 << 16, 'x');
+    std::error_code ec;
+    while (!ec) socket.write_some(bytes(much), ec, std::chrono::milliseconds{0});
+}
+
+/// Lets others run until they all wait.
+inline void settle() {
+    for (int i = 0; i < 10; ++i) yield();
+}
+
+}  // namespace grove::testing
