@@ -18,7 +18,6 @@
 
 using namespace std::chrono_literals;
 using grove::Clock;
-using grove::Deadline;
 using grove::detail::os;
 using grove::detail::real_os;
 using grove::testing::Call;

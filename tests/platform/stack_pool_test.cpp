@@ -49,9 +49,9 @@ private:
     std::vector<StackSpan> spans_;
 };
 
-bool is_resident(const std::byte* address) {
+bool is_resident(std::byte* address) {
     unsigned char state = 0;
-    auto* start = reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(address) / page * page);
+    auto* start = address - reinterpret_cast<std::uintptr_t>(address) % page;
     return ::mincore(start, page, &state) == 0 && (state & 1) != 0;
 }
 

@@ -89,6 +89,7 @@ TEST_CASE("timers of all levels fire in order after one long sleep") {
     std::vector<int> fired;
     TimerWheel wheel{start};
     std::vector<std::unique_ptr<Noting>> timers;
+    timers.reserve(42);
     for (int name = 0; name < 42; ++name) timers.push_back(std::make_unique<Noting>(fired, name));
     for (int name = 41; name >= 0; --name)
         wheel.add(*timers[name], start + std::chrono::nanoseconds{1LL << (name + 20)});

@@ -2,12 +2,12 @@
 
 #include <grove/base/time.hpp>
 
-#include <cstddef>
-
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include <cstddef>
+#include <poll.h>
 
 namespace grove::detail {
 
@@ -41,10 +41,12 @@ public:
     virtual ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept;
     virtual ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept;
 
-    virtual int poll(pollfd*, nfds_t, Deadline) noexcept;  ///< for threads without a runtime; EINTR is handled
+    virtual int poll(pollfd*,
+                     nfds_t,
+                     Deadline) noexcept;  ///< for threads without a runtime; EINTR is handled
 
-    /// False if a short count, or EAGAIN, may come although there is more: when a test injects them. Then readiness
-    /// is asked for anew before each wait.
+    /// False if a short count, or EAGAIN, may come although there is more: when a test injects them. Then
+    /// readiness is asked for anew before each wait.
     [[nodiscard]] virtual bool keeps_its_word() const noexcept { return true; }
 };
 
@@ -59,6 +61,8 @@ Os& set_os(Os&) noexcept;
 // ---------------------------------------------------------------------------------------------
 
 extern constinit thread_local Os* this_thread_os;  // null: the real one
-inline Os& os() noexcept { return this_thread_os ? *this_thread_os : real_os(); }
+inline Os& os() noexcept {
+    return this_thread_os ? *this_thread_os : real_os();
+}
 
 }  // namespace grove::detail

@@ -148,7 +148,7 @@ namespace {
     if ((now.ss_flags & SS_DISABLE) == 0) return nullptr;
     const auto least = static_cast<std::size_t>(std::max(::sysconf(_SC_MINSIGSTKSZ), 0L));
     stack_t ours{};
-    ours.ss_size = least + 64 * 1024;
+    ours.ss_size = least + (std::size_t{64} << 10);
     auto memory = std::make_unique_for_overwrite<std::byte[]>(ours.ss_size);
     ours.ss_sp = memory.get();
     ::sigaltstack(&ours, nullptr);

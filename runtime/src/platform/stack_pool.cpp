@@ -20,9 +20,8 @@ namespace grove::detail {
 
 namespace {
 
-// Small to begin with, for a runtime of a few greenlets; at most so large that a slab that cannot be had is
-// not felt. A million stacks of 256 KiB take about a thousand slabs, which the kernel joins into a few dozen
-// maps.
+// Small to begin with, for a runtime of a few greenlets. A million stacks of 256 KiB take about a thousand
+// slabs, which the kernel joins into a few dozen maps (bench stack_pool_new).
 constexpr std::size_t first_slab = 16;
 constexpr std::size_t largest_slab = 1024;
 constexpr std::size_t largest_slab_bytes = std::size_t{512} << 20;
@@ -116,8 +115,9 @@ GROVE_COLD void log_fall(GuardKind to) noexcept {
     const std::string_view name = set ? set : "madvise";
     if (name == "mprotect") return GuardKind::mprotect;
     if (name == "canary") return GuardKind::canary;
-    if (name != "madvise")
+    if (name != "madvise") {
         log(Level::warning, "GROVE_STACK_GUARD is neither madvise, mprotect nor canary: ignored");
+    }
     return GuardKind::madvise;
 }
 

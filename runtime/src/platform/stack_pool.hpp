@@ -20,11 +20,10 @@ enum class GuardKind {
 
 struct StackPoolOptions {
     std::size_t stack_size = 256 * 1024;  ///< rounded up to pages
-    /// The guard to begin with; unset: what GROVE_STACK_GUARD (madvise, mprotect, canary) says, else the
-    /// best.
+    /// The guard to begin with; unset: what GROVE_STACK_GUARD (madvise, mprotect, canary) says, or the best.
     std::optional<GuardKind> force{};
-    /// So many free stacks of a size keep their memory, a few KiB each as a rule: a burst of short
-    /// connections.
+    /// So many free stacks of a size keep their memory, a few KiB each as a rule: enough for a burst of short
+    /// connections to cost no page faults.
     std::size_t keep_warm = 1024;
 };
 
@@ -38,9 +37,8 @@ struct StackStats {
 ///
 ///     slab: | guard | stack 0 | guard | stack 1 | ... | not carved yet |
 ///
-/// A slab is address space only; a stack costs memory from its first touch, its guard from when it is carved.
-/// Free stacks are reused last in first out and listed outside of themselves, so that reuse touches no memory
-/// of theirs.
+/// A slab is address space only; a stack costs memory from its first touch, a guard from when it is carved.
+/// Free stacks are reused last in first out, and listed outside of themselves: reuse touches none of theirs.
 ///
 /// Invariants:
 ///  1. Every stack ever carved is in use, in warm_, or in cold_ (its memory went back to the system).
@@ -102,8 +100,7 @@ public:
     /// Requires: nobody runs on it any more. Its memory may be gone on return.
     void give_back(StackSpan) noexcept;
 
-    /// How the next new stack will be guarded. Falls from kind to kind as the system refuses them, and never
-    /// back.
+    /// How the next new stack will be guarded. Falls from kind to kind as the system refuses them.
     [[nodiscard]] GuardKind guard() const noexcept { return guard_; }
     [[nodiscard]] StackStats stats() const noexcept;
     /// True of the addresses below a stack that nothing may touch. Async-signal-safe.

@@ -12,21 +12,17 @@
 namespace grove::detail {
 
 /// The armed timers, as a hierarchical wheel: arming and cancelling take a few nanoseconds however many there
-/// are (bench/platform/timer_wheel), and only a timer that comes near is ever sorted.
+/// are (bench timer_wheel_add_cancel), and only a timer that comes near is ever sorted.
 ///
 /// Time is cut into ticks of 2^20 ns, and a tick's number into base-64 digits, one per level. A timer waits
 ///  - in the heap `near_` if its tick is not after `tick_`, the wheel's own;
-///  - else at the level of the highest digit in which its tick differs from tick_, in the slot that digit
-///  names.
+///  - else at the level of the highest digit in which its tick differs from tick_, in that digit's slot.
 ///
 /// Invariants:
-///  1. Where a timer waits follows from its time and tick_ alone, so cancel() need not remember it. (tick_
-///  never
-///     passes the start of an occupied slot without emptying it, so the highest differing digit stays the
-///     same.)
+///  1. Where a timer waits follows from its time and tick_ alone, so cancel() need not remember it: tick_
+///     never enters an occupied slot without emptying it, so the highest differing digit stays the same.
 ///  2. All timers of a level come before all of the next, and within a level slots are in order of time.
-///  3. occupied_ has a bit for each slot that is not empty; its `soonest` is never later than any timer in
-///  it.
+///  3. occupied_ has a bit for each slot that is not empty; `soonest` is not later than any timer in it.
 ///
 /// The deadlines are exact: the heap is ordered by (at, order), whatever the tick. One thread at a time.
 class TimerWheel {
@@ -46,8 +42,7 @@ public:
     void fire_due(Clock::time_point now) noexcept;
 
     /// Never later than the earliest timer; max() if there is none. Exact, but that a cancelled timer may
-    /// count until its time has come. A call of fire_due() at this time or later fires something or moves
-    /// next() on.
+    /// count until its time has come. fire_due() at this time or later fires something or moves it on.
     [[nodiscard]] Clock::time_point next() const noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
