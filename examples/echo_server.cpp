@@ -26,7 +26,7 @@ void echo(grove::net::Socket socket, const grove::net::Endpoint&) {
 int main(int argc, char** argv) {
     CLI::App app{"Sends back whatever it receives.", "echo_server"};
     std::uint16_t port = 7777;
-    app.add_option("--port", port, "port of 127.0.0.1; 0: any free one")->capture_default_str();
+    add_port(app, port);
 
     return run_program(app, argc, argv, [&] {
         grove::net::StreamServer server{{grove::net::IpAddress::loopback(), port}, echo};

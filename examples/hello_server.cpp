@@ -35,12 +35,12 @@ std::string contents_of(const std::string& path) {
 int main(int argc, char** argv) {
     CLI::App app{"Answers every HTTP request with \"Hello, World!\".", "hello_server"};
     std::uint16_t port = 8080;
-    Model model = Model::greenlets;
+    std::string model = "greenlets";
     std::string file;
-    app.add_option("--port", port, "port of 127.0.0.1; 0: any free one")->capture_default_str();
-    app.add_option("--model", model, "greenlets (default), threads or gil_threads: what runs a connection")
-        ->transform(CLI::CheckedTransformer{models})
-        ->type_name("NAME");
+    add_port(app, port);
+    app.add_option("--model", model, "what runs a connection")
+        ->capture_default_str()
+        ->check(CLI::IsMember{{"greenlets", "threads", "gil_threads"}});
     app.add_option("--file", file, "answer with the bytes of this file")->check(CLI::ExistingFile);
 
     return run_program(app, argc, argv, [&] {
@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
             response.send(body);
         };
         grove::http::Server server{
-            {grove::net::IpAddress::loopback(), port}, answer, {.net = {.model = model}}};
+            {grove::net::IpAddress::loopback(), port}, answer, {.net = {.model = models.at(model)}}};
         announce(server.endpoint());
         server.serve_forever();
     });

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -33,6 +34,12 @@ int run_program(CLI::App& app, int argc, char** argv, F&& main) {
         std::cerr << app.get_name() << ": " << error.what() << '\n';
     }
     return 1;
+}
+
+inline void add_port(CLI::App& app, std::uint16_t& port) {
+    app.add_option("--port", port, "port of 127.0.0.1; 0: any free one")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 65535));
 }
 
 /// The line a script waits for before it connects.

@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
     std::uint16_t port = 8080;
     unsigned latency = 0;
     app.add_option("--root", root, "directory to serve")->required()->check(CLI::ExistingDirectory);
-    app.add_option("--port", port, "port of 127.0.0.1; 0: any free one")->capture_default_str();
+    add_port(app, port);
     app.add_option("--latency", latency, "milliseconds to wait before each answer")->capture_default_str();
 
     return run_program(app, argc, argv, [&] {

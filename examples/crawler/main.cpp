@@ -73,11 +73,14 @@ void print_summary(const Crawl& crawl, Seconds took) {
     if (dead_links.size() > most) std::printf("  and %zu more\n", dead_links.size() - most);
 }
 
-void write_list(const std::string& path, std::vector<std::string> pages) {
+std::system_error cannot_write(const std::string& path) {
+    return {errno, std::system_category(), "write " + path};
+}
+
+void write_list(std::ostream& out, std::vector<std::string> pages) {
     std::ranges::sort(pages);
-    std::ofstream out{path};
     for (const auto& page : pages) out << page << '\n';
-    if (!out.flush()) throw std::system_error{errno, std::system_category(), "write " + path};
+    out.flush();
 }
 
 }  // namespace
@@ -95,6 +98,10 @@ int main(int argc, char** argv) {
 
     return run_program(app, argc, argv, [&] {
         Crawl crawl{url, connections};
+        std::ofstream out;
+        if (!list.empty()) out.open(list);
+        if (!out) throw cannot_write(list);
+
         grove::Group progress;
         if (isatty(STDERR_FILENO)) progress.spawn([&] { show_progress(crawl); });
 
@@ -105,6 +112,9 @@ int main(int argc, char** argv) {
         progress.join();
 
         print_summary(crawl, took);
-        if (!list.empty()) write_list(list, crawl.report().pages);
+        if (!list.empty()) {
+            write_list(out, crawl.report().pages);
+            if (!out) throw cannot_write(list);
+        }
     });
 }

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <grove/core/greenlet.hpp>
 #include <grove/http/server.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/socket.hpp>
+#include <grove/sync/group.hpp>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -89,6 +92,43 @@ public:
     }
 
     http::Server server;
+};
+
+/// Does what a script says on each connection, then closes it.
+class ScriptedServer {
+public:
+    /// n: the how-manieth connection it is, from 1.
+    using Script = std::function<void(Wire&, int n)>;
+
+    explicit ScriptedServer(Script script) : listener{net::Listener::bind(any_port())}, script_{std::move(script)} {
+        acceptor_ = spawn([this] { accept_all(); });
+    }
+    ~ScriptedServer() {
+        acceptor_.kill();
+        acceptor_.join();
+    }
+
+    std::string url(std::string_view path) const { return "http://" + listener.local().to_string() + std::string{path}; }
+    int open() const { return static_cast<int>(conversations_.size()); }
+
+    net::Listener listener;
+    int connections = 0;
+
+private:
+    void accept_all() {
+        for (;;) {
+            auto socket = listener.accept();
+            const int n = ++connections;
+            conversations_.spawn([this, n, own = std::move(socket)]() mutable {
+                Wire wire{std::move(own)};
+                script_(wire, n);
+            });
+        }
+    }
+
+    Script script_;
+    Group conversations_;
+    Greenlet<void> acceptor_;
 };
 
 /// Without its Date, which changes.

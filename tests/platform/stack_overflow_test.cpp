@@ -13,14 +13,18 @@
 #include <unistd.h>
 
 using grove::detail::FiberRecord;
+using grove::detail::GuardKind;
 using grove::detail::OverflowedStack;
 using grove::detail::report_stack_overflow;
 using grove::detail::StackOverflowGuard;
 using grove::detail::StackPool;
+using grove::detail::StackPoolOptions;
 using grove::detail::ThreadSlots;
 using grove::testing::run_child;
 
 namespace {
+
+constexpr StackPoolOptions guarded{.force = GuardKind::madvise};  // whatever GROVE_STACK_GUARD says
 
 OverflowedStack crawler(void*) noexcept {
     return {.name = "crawler", .id = 7, .stack_size = 262144, .spawned_at = {"crawl.cpp", 42}};
@@ -61,7 +65,7 @@ TEST_SUITE_BEGIN("platform/stack_overflow");
 TEST_CASE("a fault on a guard page names the greenlet, and the process dies of the signal") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         touch(pool.take().bottom() - 1);
     });
@@ -72,7 +76,7 @@ TEST_CASE("a fault on a guard page names the greenlet, and the process dies of t
 TEST_CASE("endless recursion is reported, though the stack that faulted has no room for the handler") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         FiberRecord here, fiber;
         fiber.stack = pool.take();
@@ -87,7 +91,7 @@ TEST_CASE("endless recursion is reported, though the stack that faulted has no r
 TEST_CASE("the description is asked of whoever made the guard") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool pool;
+        StackPool pool{guarded};
         OverflowedStack stack{.id = 3, .stack_size = 16384};
         const StackOverflowGuard guard{
             pool, [](void* context) noexcept { return *static_cast<OverflowedStack*>(context); }, &stack};
@@ -101,11 +105,11 @@ TEST_CASE("the description is asked of whoever made the guard") {
 TEST_CASE("each thread reports the overflows of its own pool") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool here;
+        StackPool here{guarded};
         const StackOverflowGuard guard{
             here, [](void*) noexcept { return OverflowedStack{.name = "other"}; }, nullptr};
         std::thread{[] {
-            StackPool there;
+            StackPool there{guarded};
             const StackOverflowGuard its_guard{there, crawler, nullptr};
             touch(there.take().bottom() - 1);
         }}.join();
@@ -119,7 +123,7 @@ TEST_CASE("each thread reports the overflows of its own pool") {
 TEST_CASE("a fault elsewhere dies as it would without us, silently") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         touch(static_cast<std::byte*>(::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
     });
@@ -130,7 +134,7 @@ TEST_CASE("a fault elsewhere dies as it would without us, silently") {
 TEST_CASE("a signal that somebody sends is passed on like a fault") {
     const auto end = run_child([] {
         handle_by_default();
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         ::raise(SIGBUS);
     });
@@ -141,7 +145,7 @@ TEST_CASE("a signal that somebody sends is passed on like a fault") {
 TEST_CASE("the handler that was there before gets the faults that are not ours, of either kind of handler") {
     const auto plain = run_child([] {
         std::signal(SIGSEGV, [](int) { ::_exit(handled); });
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         ::raise(SIGSEGV);
     });
@@ -154,7 +158,7 @@ TEST_CASE("the handler that was there before gets the faults that are not ours, 
             ::_exit(info->si_code == SI_TKILL ? handled : 1);
         };
         ::sigaction(SIGSEGV, &action, nullptr);
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         ::raise(SIGSEGV);
     });
@@ -164,7 +168,7 @@ TEST_CASE("the handler that was there before gets the faults that are not ours, 
 TEST_CASE("the handler that was there before also gets an overflow, after the message") {
     const auto end = run_child([] {
         std::signal(SIGSEGV, [](int) { ::_exit(handled); });
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         touch(pool.take().bottom() - 1);
     });
@@ -175,7 +179,7 @@ TEST_CASE("the handler that was there before also gets an overflow, after the me
 TEST_CASE("an ignored signal that somebody sends stays ignored") {
     const auto end = run_child([] {
         std::signal(SIGSEGV, SIG_IGN);
-        StackPool pool;
+        StackPool pool{guarded};
         const StackOverflowGuard guard{pool, crawler, nullptr};
         ::raise(SIGSEGV);
         ::_exit(handled);
@@ -191,7 +195,7 @@ TEST_CASE("the last guard puts back the handlers and the signal stack that were 
     stack_t stack_before{}, stack_after{};
     ::sigaction(SIGSEGV, nullptr, &before);
     ::sigaltstack(nullptr, &stack_before);
-    StackPool pool;
+    StackPool pool{guarded};
     {
         const StackOverflowGuard outer{pool, crawler, nullptr};
         { const StackOverflowGuard inner{pool, crawler, nullptr}; }
@@ -209,7 +213,7 @@ TEST_CASE("a handler that came later and calls ours is neither taken off nor cal
     const auto end = run_child([] {
         handle_by_default();
         static struct sigaction ours {};
-        StackPool pool;
+        StackPool pool{guarded};
         {
             const StackOverflowGuard guard{pool, crawler, nullptr};
             struct sigaction later {};

@@ -27,6 +27,8 @@ namespace {
 constexpr std::size_t kib = 1024;
 constexpr std::size_t page = 4 * kib;
 
+constexpr StackPoolOptions guarded{.force = GuardKind::madvise};  // whatever GROVE_STACK_GUARD says
+
 /// Gives its stacks back.
 class Taken {
 public:
@@ -71,7 +73,7 @@ TEST_SUITE_BEGIN("platform/stack_pool");
 // --- taking and giving back -----------------------------------------------------------------------
 
 TEST_CASE("a stack is memory from its bottom to its top, and apart from all others") {
-    StackPool pool;
+    StackPool pool{guarded};
     Taken taken{pool};
     std::set<std::byte*> tops;
     for (int i = 0; i < 50; ++i) {
@@ -88,13 +90,13 @@ TEST_CASE("a stack is memory from its bottom to its top, and apart from all othe
 }
 
 TEST_CASE("sizes are rounded up to whole pages") {
-    StackPool pool{{.stack_size = 20'000}};
+    StackPool pool{{.stack_size = 20'000, .force = GuardKind::madvise}};
     Taken taken{pool};
     CHECK(taken.take().size == 20 * kib);
 }
 
 TEST_CASE("the stack given back last is taken first, and keeps what is in it") {
-    StackPool pool;
+    StackPool pool{guarded};
     const StackSpan first = pool.take();
     const StackSpan second = pool.take();
     *(second.top - 1) = std::byte{42};
@@ -112,7 +114,7 @@ TEST_CASE("the stack given back last is taken first, and keeps what is in it") {
 }
 
 TEST_CASE("a stack has no memory until it is run on, and neither take nor give_back gives it any") {
-    StackPool pool{{.keep_warm = 1}};
+    StackPool pool{{.force = GuardKind::madvise, .keep_warm = 1}};
     for (int round = 0; round < 3; ++round) {
         Taken taken{pool};
         for (int i = 0; i < 3; ++i) {
@@ -124,7 +126,7 @@ TEST_CASE("a stack has no memory until it is run on, and neither take nor give_b
 }
 
 TEST_CASE("free stacks beyond those kept warm return their memory") {
-    StackPool pool{{.keep_warm = 2}};
+    StackPool pool{{.force = GuardKind::madvise, .keep_warm = 2}};
     std::array<StackSpan, 4> spans{};
     for (StackSpan& span : spans) {
         span = pool.take();
@@ -149,7 +151,7 @@ TEST_CASE("free stacks beyond those kept warm return their memory") {
 
 TEST_CASE(
     "slabs begin with 16 stacks and double, so a small runtime maps little and a large one maps seldom") {
-    StackPool pool;
+    StackPool pool{guarded};
     Taken taken{pool};
     for (int i = 0; i < 16; ++i) taken.take();
     CHECK(pool.stats().slabs == 1);
@@ -160,7 +162,7 @@ TEST_CASE(
 // --- sizes ----------------------------------------------------------------------------------------
 
 TEST_CASE("another size gets at least what it asks for, and is reused") {
-    StackPool pool;
+    StackPool pool{guarded};
     const StackSpan large = pool.take(1000 * kib);
     CHECK(large.size == 1024 * kib);
     *large.bottom() = std::byte{1};
@@ -178,7 +180,7 @@ TEST_CASE("another size gets at least what it asks for, and is reused") {
 }
 
 TEST_CASE("the pool's own size serves what lies between it and its power of two") {
-    StackPool pool{{.stack_size = 100 * kib}};
+    StackPool pool{{.stack_size = 100 * kib, .force = GuardKind::madvise}};
     Taken taken{pool};
     CHECK(taken.take(100 * kib).size == 100 * kib);
     CHECK(taken.take(90 * kib).size == 100 * kib);
@@ -187,7 +189,7 @@ TEST_CASE("the pool's own size serves what lies between it and its power of two"
 }
 
 TEST_CASE("a stack below 16 KiB is refused, for a pool and for one stack") {
-    StackPool pool;
+    StackPool pool{guarded};
     CHECK_THROWS_WITH_AS((void)pool.take(16 * kib - 1),
                          "a stack of 16383 bytes is too small: the least is 16384",
                          std::invalid_argument);
@@ -196,7 +198,7 @@ TEST_CASE("a stack below 16 KiB is refused, for a pool and for one stack") {
 }
 
 TEST_CASE("a stack larger than memory is not_enough_memory, and the pool goes on") {
-    StackPool pool;
+    StackPool pool{guarded};
     for (const std::size_t size : {SIZE_MAX, SIZE_MAX / 2, std::size_t{1} << 46, std::size_t{1} << 40}) {
         try {
             pool.give_back(pool.take(size));
@@ -226,7 +228,7 @@ TEST_CASE("touching the page below a stack ends the process, whatever guards it"
 }
 
 TEST_CASE("is_guard knows the page below each stack, and nothing else") {
-    StackPool pool;
+    StackPool pool{guarded};
     Taken taken{pool};
     for (const std::size_t size : {0 * kib, 0 * kib, 16 * kib, 1024 * kib}) {
         const StackSpan span = taken.take(size);
@@ -240,7 +242,7 @@ TEST_CASE("is_guard knows the page below each stack, and nothing else") {
 }
 
 TEST_CASE("a reused stack is still guarded, and a cold one too") {
-    StackPool pool{{.keep_warm = 0}};
+    StackPool pool{{.force = GuardKind::madvise, .keep_warm = 0}};
     pool.give_back(pool.take());
     Taken taken{pool};
     CHECK(kills(taken.take().bottom() - 1));
@@ -276,13 +278,13 @@ TEST_CASE("when mprotect has used its share of the memory maps, canaries take ov
     {
         StackPool pool{{.stack_size = 16 * kib, .force = GuardKind::mprotect}};
         Taken taken{pool};
-        int guarded = 0;
-        while (pool.guard() == GuardKind::mprotect && guarded < 1'000'000) {
+        int count = 0;
+        while (pool.guard() == GuardKind::mprotect && count < 1'000'000) {
             taken.take();
-            ++guarded;
+            ++count;
         }
-        CHECK(guarded > 1000);
-        CHECK(guarded < 32'743);  // where mprotect itself would fail
+        CHECK(count > 1000);
+        CHECK(count < 32'743);  // where mprotect itself would fail
         CHECK(StackPool::uses_canary(taken.take()));
 
         StackPool other{{.force = GuardKind::mprotect}};  // the share is the process's

@@ -186,9 +186,9 @@ GROVE_TEST("the destructor waits in full in a greenlet that is killed") {
         });
         grove::sleep({});
     });
-    grove::yield();
+    grove::sleep(1ms);
     owner.kill();
-    grove::yield();
+    grove::sleep(1ms);
     owner.kill();
     owner.join();
     CHECK(clean);

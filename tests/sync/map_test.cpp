@@ -197,7 +197,7 @@ GROVE_TEST("imap looks ahead by two results per place and one at most") {
         grove::sleep(1ms);
         CHECK(taken == 7);
         CHECK(started == 7);
-        CHECK(results.next() == 0);
+        CHECK(results.next().has_value());
         grove::sleep(1ms);
         CHECK(taken == 8);
         for (int i = 1; i < 20; ++i) CHECK(results.next().has_value());
@@ -206,13 +206,12 @@ GROVE_TEST("imap looks ahead by two results per place and one at most") {
     }
 }
 
-GROVE_TEST("the imap of a group lets others run beside an input without end") {
+GROVE_TEST("the imap of a group takes an input without end little by little") {
     Group group;
     int taken = 0;
     auto results = group.imap(Naturals{&taken}, [](int i) { return i; });
-    CHECK(grove::try_with_timeout(1h, [&] {
-        for (int i = 0; i < 10; ++i) CHECK(results.next() == i);
-    }));
+    for (int i = 0; i < 10; ++i) CHECK(results.next() == i);
+    CHECK(taken < 3000);
 }
 
 GROVE_TEST("an exception comes at its element, and the range goes on") {

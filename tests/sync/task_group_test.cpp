@@ -159,7 +159,7 @@ GROVE_TEST("a joiner that is killed takes its tasks along") {
         });
         group.join();
     });
-    grove::yield();
+    grove::sleep(1ms);
     const auto start = grove::now();
     owner.kill();
     owner.join();

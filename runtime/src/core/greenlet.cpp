@@ -143,9 +143,10 @@ void launch_link(GreenletState& g, LinkId id) {
     spawn({.name = "link", .site = g.site}, [ended, id] { run_link(ended, id); });
 }
 
+/// Nobody has a handle, linked or watches: a group does that.
 bool is_abandoned(const GreenletState& g) noexcept {
     const bool linked = g.extras && !g.extras->links.empty();
-    return g.refs == 1 && !linked;  // the one is the scheduler's
+    return g.refs == 1 && !linked && !g.first_watch;  // the one is the scheduler's
 }
 
 }  // namespace
@@ -164,6 +165,7 @@ void run_to_end(GreenletState& g) noexcept {
 }
 
 void announce_end(GreenletState& g) noexcept {
+    const bool abandoned = g.error && g.id != 1 && is_abandoned(g);  // before the watches are gone
     g.joiners.notify_all();
     while (EndWatch* watch = g.first_watch) {
         remove_end_watch(*watch);
@@ -172,7 +174,7 @@ void announce_end(GreenletState& g) noexcept {
     if (g.extras) {
         for (const auto& link : g.extras->links) launch_link(g, link.id);
     }
-    if (g.error && g.id != 1 && is_abandoned(g)) g.scheduler->report_unhandled(g);
+    if (abandoned) g.scheduler->report_unhandled(g);
 }
 
 void add_end_watch(GreenletState& g, EndWatch& watch) noexcept {

@@ -25,14 +25,14 @@ void run_main(const RunOptions& options, MainBody& main, Environment environment
     int signal = 0;
     std::exception_ptr error;
     {
-        Scheduler scheduler{options, std::move(environment)};
-        const StopSignals stop_signals{options.stop_signals, scheduler};
+        const auto scheduler = std::make_unique<Scheduler>(options, std::move(environment));
+        const StopSignals stop_signals{options.stop_signals, *scheduler};
         try {
-            scheduler.run(main);
+            scheduler->run(main);
         } catch (...) {  // thrown on when the runtime is gone
             error = std::current_exception();
         }
-        signal = scheduler.stop_signal();
+        signal = scheduler->stop_signal();
     }
     if (signal != 0) end_process_by(signal);
     if (error) std::rethrow_exception(error);

@@ -47,6 +47,7 @@ namespace net {
 using detail::checked;
 using detail::os;
 
+Listener::Listener() noexcept = default;
 Listener::Listener(detail::ListenerState* state) noexcept : state_{state} {}
 Listener::Listener(Listener&&) noexcept = default;
 Listener& Listener::operator=(Listener&&) noexcept = default;

@@ -103,6 +103,7 @@ using detail::checked;
 using detail::os;
 using detail::SocketAccess;
 
+Socket::Socket() noexcept = default;
 Socket::Socket(detail::SocketState* state) noexcept : state_{state} {}
 Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;

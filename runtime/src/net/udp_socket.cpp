@@ -23,6 +23,7 @@ namespace net {
 using detail::checked;
 using detail::os;
 
+UdpSocket::UdpSocket() noexcept = default;
 UdpSocket::UdpSocket(detail::UdpState* state) noexcept : state_{state} {}
 UdpSocket::UdpSocket(UdpSocket&&) noexcept = default;
 UdpSocket& UdpSocket::operator=(UdpSocket&&) noexcept = default;

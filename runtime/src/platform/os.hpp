@@ -41,9 +41,8 @@ public:
     virtual ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept;
     virtual ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept;
 
-    virtual int poll(pollfd*,
-                     nfds_t,
-                     Deadline) noexcept;  ///< for threads without a runtime; EINTR is handled
+    /// For threads without a runtime. EINTR is handled.
+    virtual int poll(pollfd*, nfds_t, Deadline) noexcept;
 
     /// False if a short count, or EAGAIN, may come although there is more: when a test injects them. Then
     /// readiness is asked for anew before each wait.

@@ -28,7 +28,7 @@ enum class Side { read, write, both };
 /// (TCP_NODELAY): write whole messages.
 class Socket {
 public:
-    Socket() noexcept = default;
+    Socket() noexcept;
     Socket(Socket&&) noexcept;
     Socket& operator=(Socket&&) noexcept;
     ~Socket();
@@ -78,7 +78,7 @@ struct ListenOptions {
 /// Takes connections. Several greenlets may accept: first come, first served.
 class Listener {
 public:
-    Listener() noexcept = default;
+    Listener() noexcept;
     /// The port may have been in use a moment ago (SO_REUSEADDR). The file of a Unix socket is replaced if nobody
     /// listens there any more, and removed by close().
     static Listener bind(const Endpoint&, const ListenOptions& = {});
@@ -105,7 +105,7 @@ private:
 /// Datagrams. One call, one datagram; a longer one than the buffer is cut.
 class UdpSocket {
 public:
-    UdpSocket() noexcept = default;
+    UdpSocket() noexcept;
     static UdpSocket bind(const Endpoint&);
     static UdpSocket bind(const Endpoint&, std::error_code& ec);
     UdpSocket(UdpSocket&&) noexcept;

@@ -15,7 +15,7 @@
 namespace grove::detail {
 
 /// spawn() and the maps of Group and Pool. Group must have, besides what SpawnVerbs asks for, `size_t places()`, how many
-/// members there may be, and `bool lends_place()`: the caller is a member of it, and there is no other place.
+/// members imap() reckons with, and `bool lends_place()`: the caller is a member of it, and there is no other place.
 template <class Group>
 class GroupVerbs : public SpawnVerbs<Group> {
 public:

@@ -2,7 +2,6 @@
 
 #include <grove/base/error.hpp>
 #include <grove/core/greenlet.hpp>
-#include <grove/core/runtime.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/core/wait_list.hpp>
 #include <grove/sync/detail/map_call.hpp>
@@ -11,7 +10,6 @@
 #include <cstddef>
 #include <exception>
 #include <iterator>
-#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -86,7 +84,7 @@ class ImapFeeder final : public ImapState<MapOutput<F, std::ranges::range_value_
 
 public:
     ImapFeeder(Group& group, R&& inputs, F f, ImapOrder order)
-        : State{order, look_ahead(group)},
+        : State{order, 2 * group.places() + 1},
           group_{group},
           inputs_(std::forward<R>(inputs)),
           f_{std::move(f)} {
@@ -94,10 +92,6 @@ public:
     }
 
 private:
-    static std::size_t look_ahead(const Group& group) noexcept {
-        constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-        return group.places() < most / 2 ? 2 * group.places() + 1 : most;
-    }
     void feed() override;
 
     Group& group_;
@@ -244,7 +238,6 @@ void ImapFeeder<Group, R, F>::feed() {
     while (it != end) {
         MapCall<F, Input> call{f_, Input(*it)};
         this->add_element([&] { return group_.spawn(std::move(call)); });
-        checkpoint();  // an input without end must let others run
         this->wait_for_room();
         ++it;
     }
