@@ -1,9 +1,8 @@
 #include <grove/base/error.hpp>
 
-#include <ostream>
-
 #include <doctest/doctest.h>
 
+#include <ostream>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -14,7 +13,11 @@ TEST_SUITE_BEGIN("base/error");
 
 TEST_CASE("every Errc has a message of its own, under the name grove") {
     std::set<std::string> messages;
-    for (const Errc code : {Errc::eof, Errc::closed, Errc::concurrent_use, Errc::no_such_host, Errc::bad_message,
+    for (const Errc code : {Errc::eof,
+                            Errc::closed,
+                            Errc::concurrent_use,
+                            Errc::no_such_host,
+                            Errc::bad_message,
                             Errc::killed}) {
         const std::error_code ec = code;
         CHECK(ec);

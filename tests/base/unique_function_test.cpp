@@ -10,7 +10,9 @@ using grove::UniqueFunction;
 
 namespace {
 
-int twice(int n) { return 2 * n; }
+int twice(int n) {
+    return 2 * n;
+}
 
 struct Counts {
     explicit Counts(int& n) : alive{&n} { ++*alive; }
@@ -41,7 +43,7 @@ TEST_CASE("it holds functions, lambdas and what cannot be copied") {
 }
 
 TEST_CASE("arguments are passed on, references as such") {
-    UniqueFunction<std::string(std::string&, std::string&&)> f = [](std::string& a, std::string&& b) {
+    UniqueFunction<std::string(std::string&, std::string &&)> f = [](std::string& a, std::string&& b) {
         a = "seen";
         return std::move(b);
     };
@@ -54,7 +56,9 @@ TEST_CASE("small callables and large ones are moved and destroyed once each") {
     int alive = 0;
     {
         UniqueFunction<int()> small = [c = Counts{alive}] { return *c.alive; };
-        UniqueFunction<int()> large = [c = Counts{alive}, room = std::array<int, 100>{}] { return *c.alive + room[0]; };
+        UniqueFunction<int()> large = [c = Counts{alive}, room = std::array<int, 100>{}] {
+            return *c.alive + room[0];
+        };
         auto small_moved = std::move(small);
         auto large_moved = std::move(large);
         CHECK(alive == 2);

@@ -76,7 +76,9 @@ GROVE_TEST_REAL("no update is lost between greenlets and native threads") {
         ++count;
         if (n % 16 == 0) grove::sleep(1us);
     }
-    grove::allow_threads([&] { for (auto& native : natives) native.join(); });
+    grove::allow_threads([&] {
+        for (auto& native : natives) native.join();
+    });
     CHECK(count == 4L * rounds);
 }
 

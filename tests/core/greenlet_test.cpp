@@ -1,8 +1,8 @@
 #include <grove/base/error.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/core/runtime.hpp>
-#include <grove/core/timeout.hpp>
 
+#include "support/flag.hpp"
 #include "support/grove_test.hpp"
 
 #include <cerrno>
@@ -12,23 +12,15 @@
 #include <vector>
 
 using namespace std::chrono_literals;
-using grove::GreenletExit;
 using grove::GreenletRef;
 using grove::spawn;
+using grove::testing::Flag;
 
 namespace {
 
-/// Sets a flag when it is destroyed.
-struct Flag {
-    explicit Flag(bool& f) : flag{&f} {}
-    Flag(Flag&& other) noexcept : flag{std::exchange(other.flag, nullptr)} {}
-    ~Flag() {
-        if (flag) *flag = true;
-    }
-    bool* flag;
-};
-
-void fail(const char* what) { throw std::runtime_error{what}; }
+void fail(const char* what) {
+    throw std::runtime_error{what};
+}
 
 }  // namespace
 
@@ -63,7 +55,11 @@ GROVE_TEST_FIFO("greenlets run in the order they were spawned") {
 
 GROVE_TEST("arguments are copied or moved in") {
     auto box = std::make_unique<int>(20);
-    auto g = spawn([](std::unique_ptr<int> a, int b, int c, int d) { return *a + b + c + d; }, std::move(box), 1, 10, 11);
+    auto g = spawn([](std::unique_ptr<int> a, int b, int c, int d) { return *a + b + c + d; },
+                   std::move(box),
+                   1,
+                   10,
+                   11);
     CHECK(g.get() == 42);
 }
 
@@ -131,7 +127,9 @@ GROVE_TEST("a stack size below the least is refused by spawn") {
     CHECK(spawn({.stack_size = 1 << 20}, [] { return 1; }).get() == 1);
 }
 
-TEST_CASE("spawn on a plain thread is a logic_error") { CHECK_THROWS_AS(spawn([] {}), std::logic_error); }
+TEST_CASE("spawn on a plain thread is a logic_error") {
+    CHECK_THROWS_AS(spawn([] {}), std::logic_error);
+}
 
 // --- Join ----------------------------------------------------------------------------------------------
 
@@ -188,170 +186,19 @@ GROVE_TEST("a greenlet named twice counts once") {
 
 GROVE_TEST("join_all_or_throw throws the earliest failure and waits no longer") {
     auto slow = spawn([] { grove::sleep(1h); });
-    auto later = spawn([] { grove::sleep(20ms); fail("later"); });
-    auto first = spawn([] { grove::sleep(10ms); fail("first"); });
+    auto later = spawn([] {
+        grove::sleep(20ms);
+        fail("later");
+    });
+    auto first = spawn([] {
+        grove::sleep(10ms);
+        fail("first");
+    });
     const auto start = grove::now();
     CHECK_THROWS_WITH(grove::join_all_or_throw(std::vector<GreenletRef>{slow, later, first}), "first");
     CHECK(grove::now() - start == 10ms);
     grove::kill_all(std::vector<GreenletRef>{slow, later});
     grove::join_all(std::vector<GreenletRef>{slow, later});
-}
-
-// --- Kill ----------------------------------------------------------------------------------------------
-
-GROVE_TEST("kill leaves the wait a greenlet is in; it counts as successful") {
-    bool unwound = false;
-    auto g = spawn([&] {
-        const Flag flag{unwound};
-        grove::sleep({});
-    });
-    grove::yield();
-    g.kill();
-    CHECK_FALSE(g.ready());
-    g.join();
-    CHECK(unwound);
-    CHECK(g.killed());
-    CHECK(g.successful());
-    CHECK(g.exception() == nullptr);
-    try {
-        g.get();
-        FAIL("get() of a killed greenlet returned");
-    } catch (const std::system_error& e) {
-        CHECK(e.code() == grove::Errc::killed);
-    }
-}
-
-GROVE_TEST("one killed before it started never runs, and lets go of its closure") {
-    bool ran = false;
-    bool released = false;
-    auto g = spawn([&ran, held = Flag{released}] { ran = true; });
-    g.kill();
-    g.join();
-    CHECK_FALSE(ran);
-    CHECK(released);
-    CHECK(g.killed());
-}
-
-GROVE_TEST("one killed with an exception before it started ends by that") {
-    auto g = spawn([] { return 1; });
-    g.kill(std::make_exception_ptr(std::runtime_error{"changed my mind"}));
-    CHECK_THROWS_WITH((void)g.get(), "changed my mind");
-    CHECK_FALSE(g.successful());
-}
-
-GROVE_TEST("kill is level-triggered: who swallows it meets it at the next wait") {
-    int met = 0;
-    auto g = spawn([&] {
-        for (int i = 0; i < 3; ++i) {
-            try {
-                grove::sleep({});
-            } catch (const GreenletExit&) {
-                ++met;
-            }
-        }
-    });
-    grove::yield();
-    g.kill();
-    g.kill();
-    g.join();
-    CHECK(met == 3);
-    CHECK(g.successful());
-    CHECK_FALSE(g.killed());  // it ended by returning
-}
-
-GROVE_TEST("kill with an exception is thrown once") {
-    int met = 0;
-    auto g = spawn([&] {
-        try {
-            grove::sleep({});
-        } catch (const std::runtime_error&) {
-            ++met;
-        }
-        grove::sleep(1ms);
-    });
-    grove::yield();
-    g.kill(std::make_exception_ptr(std::runtime_error{"boo"}));
-    g.join();
-    CHECK(met == 1);
-    CHECK(g.successful());
-}
-
-GROVE_TEST("killing oneself is thrown by the next wait, and by checkpoint") {
-    int reached = 0;
-    auto by_wait = spawn([&] {
-        grove::current().kill();
-        ++reached;
-        grove::sleep(1ms);
-        ++reached;
-    });
-    auto by_checkpoint = spawn([&] {
-        grove::current().kill();
-        ++reached;
-        grove::checkpoint();
-        ++reached;
-    });
-    by_wait.join();
-    by_checkpoint.join();
-    CHECK(reached == 2);
-    CHECK(by_wait.killed());
-    CHECK(by_checkpoint.killed());
-}
-
-GROVE_TEST("GreenletExit thrown by hand is a kill; kill after the end changes nothing") {
-    auto g = spawn([] { throw GreenletExit{}; });
-    g.join();
-    CHECK(g.killed());
-    auto h = spawn([] { return 5; });
-    h.join();
-    h.kill();
-    CHECK(h.get() == 5);
-    CHECK_FALSE(h.killed());
-}
-
-GROVE_TEST("kill comes before an exception, and that before a time-out") {
-    std::string order;
-    auto g = spawn([&] {
-        const grove::Timeout timeout{grove::now()};
-        for (int i = 0; i < 3; ++i) {
-            try {
-                grove::sleep({});
-            } catch (const GreenletExit&) {
-                order += 'k';
-            } catch (const std::runtime_error&) {
-                order += 'e';
-            } catch (const grove::Timeout::Expired&) {
-                order += 't';
-            }
-            if (i == 0) grove::current().kill(std::make_exception_ptr(std::runtime_error{"e"}));
-        }
-        grove::current().kill();
-        try {
-            grove::sleep({});
-        } catch (const GreenletExit&) {
-            order += 'k';
-        }
-    });
-    g.join();
-    CHECK(order == "tetk");
-}
-
-GROVE_TEST("kill_all: those that have not started never do") {
-    int ran = 0;
-    std::vector<grove::Greenlet<>> all;
-    for (int i = 0; i < 5; ++i) all.push_back(spawn([&] { ++ran; }));
-    grove::kill_all(all);
-    grove::join_all(all);
-    CHECK(ran == 0);
-}
-
-GROVE_TEST("a stop token is stopped by kill") {
-    auto g = spawn([] { grove::sleep({}); });
-    const auto token = g.stop_token();
-    CHECK_FALSE(token.stop_requested());
-    g.kill();
-    CHECK(token.stop_requested());
-    CHECK(g.stop_token().stop_requested());
-    g.join();
 }
 
 // --- spawn_later ---------------------------------------------------------------------------------------
@@ -476,29 +323,6 @@ GROVE_TEST("errno, current_exception and uncaught_exceptions are the greenlet's 
     grove::join_all(std::vector<GreenletRef>{in_catch, in_destructor, clean});
     CHECK(in_catch.successful());
     CHECK(in_destructor.successful());
-}
-
-GROVE_TEST("a wait in a destructor during unwinding lasts its time and does not throw") {
-    bool slept = false;
-    struct Blocks {
-        bool& done;
-        ~Blocks() {
-            const auto start = grove::now();
-            grove::sleep(10ms);
-            done = grove::now() - start == 10ms;
-        }
-    };
-    auto g = spawn([&] {
-        const Blocks blocks{slept};
-        grove::sleep({});
-    });
-    grove::yield();
-    g.kill();
-    grove::sleep(1ms);
-    g.kill();  // again, while it unwinds
-    g.join();
-    CHECK(slept);
-    CHECK(g.killed());
 }
 
 TEST_SUITE_END();

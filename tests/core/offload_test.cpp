@@ -104,7 +104,8 @@ GROVE_TEST("offload inside offload, and on a plain thread, runs right there") {
         const auto outer = std::this_thread::get_id();
         return offload([] { return std::this_thread::get_id(); }) == outer;
     }));
-    std::thread plain{[] { CHECK(offload([] { return std::this_thread::get_id(); }) == std::this_thread::get_id()); }};
+    std::thread plain{
+        [] { CHECK(offload([] { return std::this_thread::get_id(); }) == std::this_thread::get_id()); }};
     plain.join();
 }
 

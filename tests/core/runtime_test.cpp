@@ -13,7 +13,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -77,8 +76,16 @@ TEST_CASE("a daemon may start greenlets while it is unwound; run waits for them"
 TEST_CASE("one runtime per thread at a time, several in a process, again after the end") {
     grove::run([] { CHECK_THROWS_AS(grove::run([] {}), std::logic_error); });
     std::atomic<int> sum{0};
-    std::thread other{[&] { sum += grove::run([] { grove::sleep(1ms); return 1; }); }};
-    sum += grove::run([] { grove::sleep(1ms); return 2; });
+    std::thread other{[&] {
+        sum += grove::run([] {
+            grove::sleep(1ms);
+            return 1;
+        });
+    }};
+    sum += grove::run([] {
+        grove::sleep(1ms);
+        return 2;
+    });
     other.join();
     CHECK(sum == 3);
 }
@@ -103,11 +110,13 @@ GROVE_TEST("sleepers wake in the order of their times, each exactly at its own")
 GROVE_TEST_FIFO("sleep of nothing and yield let every ready greenlet run first") {
     std::string order;
     for (char c : {'a', 'b'}) {
-        spawn([&order](char name) {
-            order += name;
-            grove::sleep(0ms);
-            order += name;
-        }, c);
+        spawn(
+            [&order](char name) {
+                order += name;
+                grove::sleep(0ms);
+                order += name;
+            },
+            c);
     }
     grove::yield();
     order += 'm';
@@ -116,7 +125,8 @@ GROVE_TEST_FIFO("sleep of nothing and yield let every ready greenlet run first")
 }
 
 GROVE_TEST_REAL("a sleep on the real clock is never short") {
-    for (const grove::Clock::duration delay : {grove::Clock::duration{1us}, grove::Clock::duration{300us}, grove::Clock::duration{2ms}}) {
+    for (const grove::Clock::duration delay :
+         {grove::Clock::duration{1us}, grove::Clock::duration{300us}, grove::Clock::duration{2ms}}) {
         const auto start = grove::Clock::now();
         grove::sleep(delay);
         CHECK(grove::Clock::now() - start >= delay);
@@ -183,8 +193,16 @@ TEST_CASE("a greenlet calls into another runtime and parks meanwhile") {
     const grove::RuntimeRef there = *ref;
     grove::run([&] {
         int ticks = 0;
-        auto ticker = spawn([&] { for (;;) { grove::sleep(1ms); ++ticks; } });
-        CHECK(there.call([] { grove::sleep(20ms); return 9; }) == 9);
+        auto ticker = spawn([&] {
+            for (;;) {
+                grove::sleep(1ms);
+                ++ticks;
+            }
+        });
+        CHECK(there.call([] {
+            grove::sleep(20ms);
+            return 9;
+        }) == 9);
         CHECK(ticks > 3);
         ticker.kill();
     });
@@ -281,23 +299,22 @@ TEST_CASE("a shielded wait that nothing can end ends the process with the report
 // --- Stop signals --------------------------------------------------------------------------------------
 
 TEST_CASE("SIGTERM unwinds all greenlets, then ends the process by itself") {
-    const auto end = grove::testing::run_child(
-        [] {
-            grove::run([] {
-                struct Says {
-                    const char* what;
-                    ~Says() { std::fputs(what, stderr); }
-                };
-                spawn([] {
-                    const Says says{"other unwound. "};
-                    grove::sleep({});
-                });
-                const Says says{"main unwound. "};
-                std::fputs("ready. ", stderr);
-                ::kill(::getpid(), SIGTERM);
+    const auto end = grove::testing::run_child([] {
+        grove::run([] {
+            struct Says {
+                const char* what;
+                ~Says() { std::fputs(what, stderr); }
+            };
+            spawn([] {
+                const Says says{"other unwound. "};
                 grove::sleep({});
             });
+            const Says says{"main unwound. "};
+            std::fputs("ready. ", stderr);
+            ::kill(::getpid(), SIGTERM);
+            grove::sleep({});
         });
+    });
     CHECK(end.signal == SIGTERM);
     CHECK(end.errors == "ready. main unwound. other unwound. ");
 }
@@ -353,9 +370,8 @@ namespace {
 }  // namespace
 
 TEST_CASE("a greenlet that overflows its stack ends the process with its name, size and spawn site") {
-    const auto end = grove::testing::run_child([] {
-        grove::run([] { spawn({.name = "recursive"}, [] { deep(1'000'000); }).join(); });
-    });
+    const auto end = grove::testing::run_child(
+        [] { grove::run([] { spawn({.name = "recursive"}, [] { deep(1'000'000); }).join(); }); });
     CHECK(end.signal != 0);
     CHECK(end.errors.find("recursive") != std::string::npos);
     CHECK(end.errors.find("262144") != std::string::npos);

@@ -30,7 +30,10 @@ GROVE_TEST("with_timeout throws timed_out exactly at its deadline") {
 
 GROVE_TEST("try_with_timeout answers") {
     CHECK(grove::try_with_timeout(10ms, [] { return 7; }) == 7);
-    CHECK(grove::try_with_timeout(10ms, [] { grove::sleep(1s); return 7; }) == std::nullopt);
+    CHECK(grove::try_with_timeout(10ms, [] {
+              grove::sleep(1s);
+              return 7;
+          }) == std::nullopt);
     CHECK(grove::try_with_timeout(10ms, [] {}));
     CHECK_FALSE(grove::try_with_timeout(10ms, [] { grove::sleep(1s); }));
 }

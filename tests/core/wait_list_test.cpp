@@ -18,7 +18,12 @@ GROVE_TEST_FIFO("waiters are notified first come first served") {
     WaitList list;
     std::string order;
     for (char c = 'a'; c <= 'c'; ++c) {
-        spawn([&order, &list](char name) { list.wait(); order += name; }, c);
+        spawn(
+            [&order, &list](char name) {
+                list.wait();
+                order += name;
+            },
+            c);
     }
     grove::yield();
     CHECK(list.notify_one());
@@ -72,7 +77,8 @@ GROVE_TEST("killed, then notified: the notification goes to the next in line") {
     CHECK_FALSE(second.killed());
 }
 
-GROVE_TEST_FIFO("a deadline and a notification in one turn: the first of them counts, and nothing stays linked") {
+GROVE_TEST_FIFO(
+    "a deadline and a notification in one turn: the first of them counts, and nothing stays linked") {
     WaitList list;
     bool notified = false;
     auto waiter = spawn([&] { notified = list.wait(10ms); });

@@ -159,7 +159,7 @@ GROVE_TEST_REAL("an answer that is broken, too long or cut off is an error") {
 GROVE_TEST_REAL("what cannot be asked is refused before anything is sent") {
     Client client;
     std::error_code ec;
-    for (const auto url : {"", "/path", "example.org", "http:///path", "http://a b/", "http://a:99999/", "http://a:0/",
+    for (const std::string url : {"", "/path", "example.org", "http:///path", "http://a b/", "http://a:99999/", "http://a:0/",
                            "http://user:secret@a/", "http://a/b c", "http://[::1/", "http://a/\r\nX: y"}) {
         CAPTURE(url);
         (void)client.get(url, ec);

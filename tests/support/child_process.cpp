@@ -1,11 +1,11 @@
 #include "support/child_process.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include <array>
 #include <csignal>
 #include <cstdlib>
-
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace grove::testing {

@@ -12,7 +12,9 @@ struct ChildEnd {
     std::string errors;
 };
 
-/// Runs f in a child process, which exits with 0 when f returns; for what ends the process. meanwhile gets its pid.
-[[nodiscard]] ChildEnd run_child(const std::function<void()>& f, const std::function<void(int)>& meanwhile = {});
+/// Runs f in a child process, which exits with 0 when f returns; for what ends the process. meanwhile gets
+/// its pid.
+[[nodiscard]] ChildEnd run_child(const std::function<void()>& f,
+                                 const std::function<void(int)>& meanwhile = {});
 
 }  // namespace grove::testing

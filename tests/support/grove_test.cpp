@@ -1,9 +1,9 @@
 #include "support/grove_test.hpp"
 
+#include <grove/core/runtime.hpp>
+
 #include "core/run_main.hpp"
 #include "support/virtual_loop.hpp"
-
-#include <grove/core/runtime.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -22,7 +22,8 @@ detail::Environment environment(Time time, Order order) {
     if (order == Order::shuffled) environment.shuffle_seed = shuffle_seed();
     if (time == Time::simulated) {
         environment.virtual_time = true;
-        environment.loop = std::make_unique<VirtualLoop>([] { return detail::Scheduler::here()->outside() > 0; });
+        environment.loop =
+            std::make_unique<VirtualLoop>([] { return detail::Scheduler::here()->outside() > 0; });
     }
     return environment;
 }

@@ -2,11 +2,11 @@
 
 #include <doctest/doctest.h>
 
-// GROVE_TEST("a sentence") { ... }: the body is the main greenlet of a fresh runtime on a virtual clock, which jumps
-// to the next timer when every greenlet waits. Afterwards no greenlet, stack, timer or pool job may be left, and the
-// process has the descriptors it had before. GROVE_SHUFFLE=seed shuffles the ready queue.
-// GROVE_TEST_FIFO: the same, never shuffled, for what promises an order.
-// GROVE_TEST_REAL: on the real clock, for native threads and sockets.
+// GROVE_TEST("a sentence") { ... }: the body is the main greenlet of a fresh runtime on a virtual clock,
+// which jumps to the next timer when every greenlet waits. Afterwards no greenlet, stack, timer or pool job
+// may be left, and the process has the descriptors it had before. GROVE_SHUFFLE=seed shuffles the ready
+// queue. GROVE_TEST_FIFO: the same, never shuffled, for what promises an order. GROVE_TEST_REAL: on the real
+// clock, for native threads and sockets.
 
 namespace grove::testing {
 
@@ -20,11 +20,11 @@ void run_case(void (*body)(), Time, Order);
 
 }  // namespace grove::testing
 
-#define GROVE_TEST_CASE(name, body, time, order)                                          \
-    static void body();                                                                  \
-    TEST_CASE(name) {                                                                    \
+#define GROVE_TEST_CASE(name, body, time, order)                                                   \
+    static void body();                                                                            \
+    TEST_CASE(name) {                                                                              \
         grove::testing::run_case(&body, grove::testing::Time::time, grove::testing::Order::order); \
-    }                                                                                    \
+    }                                                                                              \
     static void body()
 
 #define GROVE_TEST(name) GROVE_TEST_CASE(name, DOCTEST_ANONYMOUS(grove_test_body_), simulated, shuffled)

@@ -8,7 +8,8 @@
 namespace grove::testing {
 
 /// The real event loop with a clock of its own, which stands still while anything happens and jumps to the
-/// deadline when nothing does. While native work is under way (is_busy) it waits for that in real time instead.
+/// deadline when nothing does. While native work is under way (is_busy) it waits for that in real time
+/// instead.
 class VirtualLoop final : public detail::EventLoop {
 public:
     explicit VirtualLoop(std::function<bool()> is_busy)

@@ -10,12 +10,18 @@ public:
 
     std::string message(int code) const override {
         switch (static_cast<Errc>(code)) {
-            case Errc::eof: return "the stream ended before the bytes asked for";
-            case Errc::closed: return "closed before or while it was waited on";
-            case Errc::concurrent_use: return "another greenlet already waits on this side";
-            case Errc::no_such_host: return "the name has no address";
-            case Errc::bad_message: return "the peer broke its protocol";
-            case Errc::killed: return "the greenlet was killed";
+            case Errc::eof:
+                return "the stream ended before the bytes asked for";
+            case Errc::closed:
+                return "closed before or while it was waited on";
+            case Errc::concurrent_use:
+                return "another greenlet already waits on this side";
+            case Errc::no_such_host:
+                return "the name has no address";
+            case Errc::bad_message:
+                return "the peer broke its protocol";
+            case Errc::killed:
+                return "the greenlet was killed";
         }
         return "unknown grove error " + std::to_string(code);
     }
@@ -28,7 +34,9 @@ const std::error_category& grove_category() noexcept {
     return category;
 }
 
-std::error_code make_error_code(Errc code) noexcept { return {static_cast<int>(code), grove_category()}; }
+std::error_code make_error_code(Errc code) noexcept {
+    return {static_cast<int>(code), grove_category()};
+}
 
 WouldBlockForever::WouldBlockForever(const std::string& report) : std::runtime_error{report} {}
 

@@ -10,7 +10,9 @@ namespace {
 constinit thread_local ClockHook clock_hook;
 }  // namespace
 
-ClockHook set_clock_hook(ClockHook hook) noexcept { return std::exchange(clock_hook, hook); }
+ClockHook set_clock_hook(ClockHook hook) noexcept {
+    return std::exchange(clock_hook, hook);
+}
 
 Clock::time_point fresh_now() noexcept {
     return clock_hook.now ? clock_hook.now(clock_hook.context) : Clock::now();

@@ -1,11 +1,10 @@
+#include <grove/base/assert.hpp>
+#include <grove/base/error.hpp>
 #include <grove/core/gil.hpp>
+#include <grove/core/runtime.hpp>
 
 #include "core/gil_state.hpp"
 #include "core/runtime_control.hpp"
-
-#include <grove/base/assert.hpp>
-#include <grove/base/error.hpp>
-#include <grove/core/runtime.hpp>
 
 #include <algorithm>
 
@@ -89,9 +88,13 @@ GROVE_COLD void free_slow(GilState& state) noexcept {
 
 constinit thread_local const std::atomic<std::uint32_t>* breaker = &nothing_up;
 
-Gil* GilAccess::held_by_this_thread() noexcept { return held_gil; }
+Gil* GilAccess::held_by_this_thread() noexcept {
+    return held_gil;
+}
 
-void GilAccess::relock(Gil& gil) noexcept { gil.lock(); }
+void GilAccess::relock(Gil& gil) noexcept {
+    gil.lock();
+}
 
 void GilAccess::hand_over(Gil& gil) noexcept {
     gil.unlock();

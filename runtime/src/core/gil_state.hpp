@@ -20,10 +20,12 @@ inline constexpr std::uint32_t ticker_idle = 8;   ///< nobody watches time slice
 
 /// The inside of a Gil, after CPython's ceval_gil.c.
 ///
-/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn of its
+/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn
+/// of its
 ///   loop, nearly always without company), else by waiting on `freed`.
 /// - A waiter that has seen the same holder for a whole interval sets drop_request in the breaker.
-/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else, on
+/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else,
+/// on
 ///   many cores, it would win the race to take it back, and the waiter starve.
 /// - There is no queue among the waiters.
 struct GilState {
@@ -31,9 +33,9 @@ struct GilState {
 
     std::atomic<std::uint32_t> breaker{0};
     std::atomic<bool> locked{false};
-    std::atomic<int> waiting{0};                   ///< threads in the slow half of lock()
-    std::atomic<const void*> holder{nullptr};      ///< the thread that has it, or had it last
-    std::atomic<std::uint64_t> switch_number{0};   ///< changes of holder
+    std::atomic<int> waiting{0};                  ///< threads in the slow half of lock()
+    std::atomic<const void*> holder{nullptr};     ///< the thread that has it, or had it last
+    std::atomic<std::uint64_t> switch_number{0};  ///< changes of holder
     std::atomic<std::int64_t> interval_us;
     std::atomic<bool> ended{false};
 
@@ -46,8 +48,8 @@ struct GilState {
     std::atomic<std::int64_t> waited_ns{0};
     std::atomic<std::int64_t> longest_hold_ns{0};
 
-    Scheduler* scheduler = nullptr;                ///< whose Gil it is; null once it has ended
-    Gil* outer = nullptr;                          ///< the Gil its holder held before
+    Scheduler* scheduler = nullptr;  ///< whose Gil it is; null once it has ended
+    Gil* outer = nullptr;            ///< the Gil its holder held before
 };
 
 struct GilAccess {

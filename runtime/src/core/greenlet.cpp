@@ -1,15 +1,14 @@
+#include <grove/base/assert.hpp>
+#include <grove/base/error.hpp>
 #include <grove/core/greenlet.hpp>
+#include <grove/core/offload.hpp>
+#include <grove/core/runtime.hpp>
+#include <grove/core/timeout.hpp>
 
 #include "core/gil_state.hpp"
 #include "core/greenlet_extras.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/scheduler.hpp"
-
-#include <grove/base/assert.hpp>
-#include <grove/base/error.hpp>
-#include <grove/core/offload.hpp>
-#include <grove/core/runtime.hpp>
-#include <grove/core/timeout.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -20,14 +19,18 @@ namespace detail {
 
 GreenletState::~GreenletState() = default;
 
-void destroy(GreenletState* g) noexcept { delete g; }
+void destroy(GreenletState* g) noexcept {
+    delete g;
+}
 
 GreenletExtras& extras_of(GreenletState& g) {
     if (!g.extras) g.extras.reset(new GreenletExtras);
     return *g.extras;
 }
 
-void ExtrasDeleter::operator()(GreenletExtras* extras) const noexcept { delete extras; }
+void ExtrasDeleter::operator()(GreenletExtras* extras) const noexcept {
+    delete extras;
+}
 
 // --- Starting ------------------------------------------------------------------------------------------
 
@@ -37,7 +40,8 @@ namespace {
 Scheduler& introduce(GreenletState& g, const SpawnOptions& options) {
     Scheduler* const scheduler = Scheduler::touchable();
     if (!scheduler) {
-        throw std::logic_error{"spawn: this thread runs no runtime and holds no Gil; RuntimeRef::post() is for it"};
+        throw std::logic_error{
+            "spawn: this thread runs no runtime and holds no Gil; RuntimeRef::post() is for it"};
     }
     if (options.stack_size != 0 && options.stack_size < StackPool::smallest) {
         throw std::invalid_argument{"spawn: stack_size is " + std::to_string(options.stack_size) +
@@ -235,7 +239,10 @@ void join_successful(GreenletState& g) {
     }
 }
 
-void wait_for_ends(std::span<GreenletState* const> greenlets, std::size_t count, bool stop_at_failure, Deadline by) {
+void wait_for_ends(std::span<GreenletState* const> greenlets,
+                   std::size_t count,
+                   bool stop_at_failure,
+                   Deadline by) {
     // A greenlet named twice counts once.
     std::vector<GreenletState*> live;
     std::vector<GreenletState*> all{greenlets.begin(), greenlets.end()};
@@ -279,7 +286,9 @@ void throw_first_failure(std::span<GreenletState* const> greenlets) {
 
 // --- The handle ------------------------------------------------------------------------------------------
 
-void GreenletRef::join() const { (void)join(Deadline{}); }
+void GreenletRef::join() const {
+    (void)join(Deadline{});
+}
 
 bool GreenletRef::join(Deadline by) const {
     GROVE_ASSERT(state_, "join of an empty handle");
@@ -301,12 +310,24 @@ void GreenletRef::kill(std::exception_ptr exception) const noexcept {
     detail::interrupt(*state_);
 }
 
-bool GreenletRef::ready() const noexcept { return state_ && state_->ended(); }
-bool GreenletRef::successful() const noexcept { return ready() && !state_->error; }
-bool GreenletRef::killed() const noexcept { return ready() && state_->ended_by_kill; }
-std::exception_ptr GreenletRef::exception() const noexcept { return ready() ? state_->error : nullptr; }
-std::uint64_t GreenletRef::id() const noexcept { return state_ ? state_->id : 0; }
-SourceSite GreenletRef::spawn_site() const noexcept { return state_ ? state_->site : SourceSite{}; }
+bool GreenletRef::ready() const noexcept {
+    return state_ && state_->ended();
+}
+bool GreenletRef::successful() const noexcept {
+    return ready() && !state_->error;
+}
+bool GreenletRef::killed() const noexcept {
+    return ready() && state_->ended_by_kill;
+}
+std::exception_ptr GreenletRef::exception() const noexcept {
+    return ready() ? state_->error : nullptr;
+}
+std::uint64_t GreenletRef::id() const noexcept {
+    return state_ ? state_->id : 0;
+}
+SourceSite GreenletRef::spawn_site() const noexcept {
+    return state_ ? state_->site : SourceSite{};
+}
 
 std::string_view GreenletRef::name() const noexcept {
     return state_ && state_->extras ? std::string_view{state_->extras->name} : std::string_view{};
@@ -331,13 +352,15 @@ std::stop_token GreenletRef::stop_token() const {
     auto& stop = detail::extras_of(*state_).stop;
     if (!stop) {
         stop.emplace();
-        if (state_->signals & detail::GreenletState::killed_signal || state_->ended_by_kill) stop->request_stop();
+        if (state_->signals & detail::GreenletState::killed_signal || state_->ended_by_kill)
+            stop->request_stop();
     }
     return stop->get_token();
 }
 
 GreenletRef current() noexcept {
-    return detail::running_greenlet ? GreenletRef{detail::GreenletPtr{detail::running_greenlet}} : GreenletRef{};
+    return detail::running_greenlet ? GreenletRef{detail::GreenletPtr{detail::running_greenlet}}
+                                    : GreenletRef{};
 }
 
 }  // namespace grove

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "platform/stack_overflow.hpp"
-
 #include <grove/core/greenlet.hpp>
+
+#include "platform/stack_overflow.hpp"
 
 #include <string>
 
@@ -28,7 +28,8 @@ void interrupt(GreenletState&) noexcept;
 
 /// Calls the closure, keeps what comes of it, and tells everybody who waits for the end. On its own fiber.
 void run_to_end(GreenletState&) noexcept;
-/// The greenlet is over and has been left out of the live: joiners, watches, links, the handler of last resort.
+/// The greenlet is over and has been left out of the live: joiners, watches, links, the handler of last
+/// resort.
 void announce_end(GreenletState&) noexcept;
 
 /// "#3 fetch, spawned at crawler.cpp:42"

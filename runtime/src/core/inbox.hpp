@@ -22,7 +22,8 @@ public:
     /// Any thread.
     void push(InboxNode& node) noexcept {
         node.next = head_.load(std::memory_order_relaxed);
-        while (!head_.compare_exchange_weak(node.next, &node, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        while (!head_.compare_exchange_weak(
+            node.next, &node, std::memory_order_seq_cst, std::memory_order_relaxed)) {
         }
     }
 

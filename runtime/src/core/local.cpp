@@ -22,12 +22,15 @@ void* find_local(std::uint64_t key) {
     return found == locals.end() ? nullptr : found->value.get();
 }
 
-void add_local(LocalValue value) { extras_of(*running_greenlet).locals.push_back(std::move(value)); }
+void add_local(LocalValue value) {
+    extras_of(*running_greenlet).locals.push_back(std::move(value));
+}
 
 void drop_locals(std::uint64_t key) noexcept {
     Scheduler* const scheduler = Scheduler::touchable();
     if (!scheduler) return;
-    // A value's destructor may do anything, also end greenlets: out of the list first, destroyed after the walk.
+    // A value's destructor may do anything, also end greenlets: out of the list first, destroyed after the
+    // walk.
     std::vector<LocalValue> dropped;
     auto take_from = [&](GreenletState& g) {
         if (!g.extras) return;

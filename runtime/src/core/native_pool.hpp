@@ -29,7 +29,8 @@ class NativePool {
 public:
     /// name: at most 15 characters, shown by ps and gdb. Requires: the pool is made on the runtime's thread.
     NativePool(unsigned max_threads, const char* name);
-    ~NativePool();  ///< Waits for the jobs that were submitted. Requires: the Gil is free to be taken meanwhile.
+    ~NativePool();  ///< Waits for the jobs that were submitted. Requires: the Gil is free to be taken
+                    ///< meanwhile.
     NativePool(const NativePool&) = delete;
     NativePool& operator=(const NativePool&) = delete;
 

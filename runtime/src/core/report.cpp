@@ -43,19 +43,23 @@ std::string describe(const GreenletState& g) {
     std::string text = "#" + std::to_string(g.id);
     if (&g == &g.scheduler->main()) return text + " main";
     if (g.extras && !g.extras->name.empty()) text += " " + g.extras->name;
-    if (g.site.line != 0) text += std::string{", spawned at "} + g.site.file + ":" + std::to_string(g.site.line);
+    if (g.site.line != 0)
+        text += std::string{", spawned at "} + g.site.file + ":" + std::to_string(g.site.line);
     return text;
 }
 
 std::string report_of(Scheduler& scheduler) {
     const std::size_t count = scheduler.live_count() + (scheduler.main().ended() ? 0 : 1);
-    std::string text = "every greenlet waits, and nothing outside can wake one (" + std::to_string(count) + " of them):";
+    std::string text =
+        "every greenlet waits, and nothing outside can wake one (" + std::to_string(count) + " of them):";
     if (!scheduler.main().ended()) text += "\n  " + describe_wait(scheduler, scheduler.main());
     std::size_t listed = 0;
-    for (const GreenletState* g = scheduler.first_live(); g && listed < greenlets_listed; g = g->next_live, ++listed) {
+    for (const GreenletState* g = scheduler.first_live(); g && listed < greenlets_listed;
+         g = g->next_live, ++listed) {
         text += "\n  " + describe_wait(scheduler, *g);
     }
-    if (listed < scheduler.live_count()) text += "\n  and " + std::to_string(scheduler.live_count() - listed) + " more";
+    if (listed < scheduler.live_count())
+        text += "\n  and " + std::to_string(scheduler.live_count() - listed) + " more";
     return text;
 }
 

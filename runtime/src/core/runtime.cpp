@@ -1,3 +1,4 @@
+#include <grove/base/error.hpp>
 #include <grove/core/runtime.hpp>
 
 #include "core/gil_state.hpp"
@@ -6,8 +7,6 @@
 #include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
 #include "core/stop_signals.hpp"
-
-#include <grove/base/error.hpp>
 
 #include <condition_variable>
 #include <mutex>
@@ -38,7 +37,9 @@ void run_main(const RunOptions& options, MainBody& main, Environment environment
     if (error) std::rethrow_exception(error);
 }
 
-void run_main(const RunOptions& options, MainBody& main) { run_main(options, main, {}); }
+void run_main(const RunOptions& options, MainBody& main) {
+    run_main(options, main, {});
+}
 
 void checkpoint_slow() {
     if (Scheduler* const scheduler = Scheduler::here()) {
@@ -158,7 +159,8 @@ void Completion::signal() noexcept {
 
 }  // namespace detail
 
-RuntimeRef::RuntimeRef(std::shared_ptr<detail::RuntimeControl> control) noexcept : control_{std::move(control)} {
+RuntimeRef::RuntimeRef(std::shared_ptr<detail::RuntimeControl> control) noexcept
+    : control_{std::move(control)} {
     ++control_->refs;
 }
 

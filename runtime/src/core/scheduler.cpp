@@ -1,11 +1,12 @@
 #include "core/scheduler.hpp"
 
+#include <grove/base/error.hpp>
+
 #include "core/gil_state.hpp"
 #include "core/greenlet_extras.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/native_pool.hpp"
 #include "core/runtime_control.hpp"
-#include <grove/base/error.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,8 +20,8 @@ namespace {
 // (bench switch/yield).
 constexpr std::int32_t switches_per_turn = 128;
 
-// So many I/O calls in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
-// microsecond are a small part of a time slice.
+// So many I/O calls in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls
+// of a microsecond are a small part of a time slice.
 constexpr std::int32_t io_budget = 64;
 
 // While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.
@@ -120,8 +121,8 @@ void Scheduler::fiber_entry(boost::context::detail::transfer_t from) {
     leave_fiber(*g, s.after_end_of(*g));
 }
 
-/// A greenlet that begins when another ends takes over its stack as it is: no switch, and the stack is warm. Worth
-/// a third of spawn + run + join in a burst (bench spawn/burst).
+/// A greenlet that begins when another ends takes over its stack as it is: no switch, and the stack is warm.
+/// Worth a third of spawn + run + join in a burst (bench spawn/burst).
 GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
     if (switches_left_ <= 0 || ready_.empty()) return nullptr;
     GreenletState& next = ready_.front();
@@ -302,7 +303,11 @@ void Scheduler::report_deadlock() noexcept {
 
 namespace grove {
 
-NoSwitch::NoSwitch() noexcept { ++detail::switching_forbidden; }
-NoSwitch::~NoSwitch() { --detail::switching_forbidden; }
+NoSwitch::NoSwitch() noexcept {
+    ++detail::switching_forbidden;
+}
+NoSwitch::~NoSwitch() {
+    --detail::switching_forbidden;
+}
 
 }  // namespace grove

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <grove/base/assert.hpp>
+#include <grove/core/detail/greenlet_state.hpp>
+#include <grove/core/gil.hpp>
+#include <grove/core/runtime.hpp>
+
 #include "core/gil_state.hpp"
 #include "core/inbox.hpp"
 #include "core/ready_queue.hpp"
@@ -9,11 +14,6 @@
 #include "platform/stack_overflow.hpp"
 #include "platform/stack_pool.hpp"
 #include "platform/timer_wheel.hpp"
-
-#include <grove/base/assert.hpp>
-#include <grove/core/detail/greenlet_state.hpp>
-#include <grove/core/gil.hpp>
-#include <grove/core/runtime.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -37,9 +37,10 @@ struct Environment {
 
 /// The heart of a runtime: who runs, who is ready, what they wait for.
 ///
-/// A greenlet that blocks switches straight to the next ready one (suspend()); the hub, a fiber of its own, gets
-/// a word only when nobody is ready or the turn's budget is spent. One turn of the hub: the inbox, the timers that
-/// are due, the event loop (asleep, if nobody is ready: the one place where the Gil is given up to wait).
+/// A greenlet that blocks switches straight to the next ready one (suspend()); the hub, a fiber of its own,
+/// gets a word only when nobody is ready or the turn's budget is spent. One turn of the hub: the inbox, the
+/// timers that are due, the event loop (asleep, if nobody is ready: the one place where the Gil is given up
+/// to wait).
 ///
 /// Invariants:
 /// 1. `running_greenlet` is the greenlet whose fiber runs; in the hub it is null.
@@ -70,7 +71,8 @@ public:
         ready_.push_back(g);
         if (asleep_) wake_from_sleep();
     }
-    /// Lets others run until somebody makes the running greenlet ready. Requires: somebody will, or a kill may.
+    /// Lets others run until somebody makes the running greenlet ready. Requires: somebody will, or a kill
+    /// may.
     void suspend();
     /// Lets every ready greenlet run first.
     void yield_now();
@@ -114,7 +116,9 @@ public:
     [[nodiscard]] GreenletState& main() noexcept;
     [[nodiscard]] StackPool& stacks() noexcept { return stacks_; }
     /// Direct switches and starts so far; one more each time a greenlet gets its turn. Any thread.
-    [[nodiscard]] std::uint64_t switches() const noexcept { return switches_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t switches() const noexcept {
+        return switches_.load(std::memory_order_relaxed);
+    }
 
     // --- The rest of the runtime ---------------------------------------------------------------------
 
@@ -180,11 +184,11 @@ private:
     // Touched at each switch.
     ReadyQueue ready_;
     std::atomic<std::uint64_t> switches_{0};
-    std::int32_t switches_left_ = 0;      // before the hub has a word
+    std::int32_t switches_left_ = 0;  // before the hub has a word
     std::int32_t io_left_ = 0;
     ThreadSlots slots_;
-    GreenletState* ended_ = nullptr;      // its stack is given back by whoever runs next
-    bool asleep_ = false;                 // the hub waits in the loop, without the Gil
+    GreenletState* ended_ = nullptr;  // its stack is given back by whoever runs next
+    bool asleep_ = false;             // the hub waits in the loop, without the Gil
 
     // Touched each turn.
     Clock::time_point now_{};
@@ -195,23 +199,23 @@ private:
     TimerWheel timers_;
     std::size_t outside_ = 0;
     FiberRecord hub_;
-    ReadyQueue ready_stillborn_;          // could not get a stack: ended by the hub, on its own
+    ReadyQueue ready_stillborn_;  // could not get a stack: ended by the hub, on its own
     std::shared_ptr<RuntimeControl> control_;
-    GilState* gil_state_;                 // control_'s
+    GilState* gil_state_;  // control_'s
     int heeded_signal_ = 0;
 
     // Greenlets.
     StackPool stacks_;
     StackOverflowGuard overflow_guard_;
     GreenletPtr main_;
-    GreenletState* first_live_ = nullptr; // without main
+    GreenletState* first_live_ = nullptr;  // without main
     std::size_t live_ = 0;
     std::size_t live_daemons_ = 0;
     std::uint64_t last_id_ = 0;
     std::uint64_t last_end_ = 0;
     std::uint64_t last_timeout_id_ = 0;
-    bool draining_ = false;               // main has ended and waits for the others
-    std::exception_ptr deadlock_;         // found while draining
+    bool draining_ = false;        // main has ended and waits for the others
+    std::exception_ptr deadlock_;  // found while draining
 
     RunOptions options_;
     std::uint64_t shuffle_seed_;

@@ -1,5 +1,7 @@
 // The beginning and the end of a runtime.
 
+#include <grove/base/error.hpp>
+
 #include "base/clock.hpp"
 #include "core/gil_state.hpp"
 #include "core/greenlet_internal.hpp"
@@ -7,8 +9,6 @@
 #include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
 #include "core/ticker.hpp"
-
-#include <grove/base/error.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +18,9 @@ namespace grove::detail {
 
 namespace {
 
-Clock::time_point loop_time(void* loop) noexcept { return static_cast<EventLoop*>(loop)->now(); }
+Clock::time_point loop_time(void* loop) noexcept {
+    return static_cast<EventLoop*>(loop)->now();
+}
 
 /// For a thread for the time of one run(): its clock and its system calls.
 class ThreadHooks {
@@ -62,7 +64,8 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       main_{new MainGreenlet},
       options_{options},
       shuffle_seed_{environment.shuffle_seed},
-      shuffle_{static_cast<std::minstd_rand::result_type>(environment.shuffle_seed)} {
+      shuffle_{
+          static_cast<std::minstd_rand::result_type>(environment.shuffle_seed * 0x9E3779B97F4A7C15U >> 33U)} {
     now_ = last_look_ = held_since_ = loop_->now();
     hub_.stack = stacks_.take();
     make_fiber(hub_, &hub_entry);
@@ -81,8 +84,12 @@ Scheduler::~Scheduler() {
     stacks_.give_back(hub_.stack);
 }
 
-GreenletState& Scheduler::main() noexcept { return *main_; }
-Gil& Scheduler::gil() noexcept { return control_->gil; }
+GreenletState& Scheduler::main() noexcept {
+    return *main_;
+}
+Gil& Scheduler::gil() noexcept {
+    return control_->gil;
+}
 
 Scheduler* Scheduler::touchable() noexcept {
     if (here_) return here_;
@@ -188,7 +195,8 @@ void Scheduler::raise_breaker(std::uint32_t bit) noexcept {
 void Scheduler::checkpoint_slow() {
     GreenletState& g = *running_greenlet;
     const std::uint32_t up = gil_state_->breaker.fetch_and(
-        ~(breaker_bit::signalled | breaker_bit::slice_used | breaker_bit::ticker_idle), std::memory_order_relaxed);
+        ~(breaker_bit::signalled | breaker_bit::slice_used | breaker_bit::ticker_idle),
+        std::memory_order_relaxed);
     throw_if_signalled(g);
     if (up & breaker_bit::ticker_idle) {
         if (!ticker_) ticker_ = std::make_unique<Ticker>(options_.time_slice, *this);
@@ -205,8 +213,8 @@ void Scheduler::checkpoint_slow() {
 NativePool& Scheduler::offload_pool() {
     if (!offload_pool_) {
         const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-        offload_pool_ = std::make_unique<NativePool>(options_.native_threads ? options_.native_threads : cores,
-                                                     "grove-offload");
+        offload_pool_ = std::make_unique<NativePool>(
+            options_.native_threads ? options_.native_threads : cores, "grove-offload");
     }
     return *offload_pool_;
 }

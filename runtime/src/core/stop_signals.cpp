@@ -39,8 +39,8 @@ StopSignals::StopSignals(const std::vector<int>& signals, Scheduler& scheduler) 
         if (sigaction(signal, &action, &saved.action) != 0) {
             const int error = errno;
             restore();
-            throw std::system_error{error, std::system_category(),
-                                    "RunOptions::stop_signals: signal " + std::to_string(signal)};
+            throw std::system_error{
+                error, std::system_category(), "RunOptions::stop_signals: signal " + std::to_string(signal)};
         }
         saved_.push_back(saved);
         if (saved.action.sa_handler == SIG_IGN) sigaction(signal, &saved.action, nullptr);  // nohup means it

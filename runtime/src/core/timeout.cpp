@@ -54,7 +54,9 @@ struct TimeoutAccess {
     }
 };
 
-void throw_expired(GreenletState& g) { TimeoutAccess::throw_expired(g); }
+void throw_expired(GreenletState& g) {
+    TimeoutAccess::throw_expired(g);
+}
 
 namespace {
 

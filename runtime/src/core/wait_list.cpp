@@ -1,10 +1,9 @@
+#include <grove/base/assert.hpp>
 #include <grove/core/wait_list.hpp>
 
 #include "core/gil_state.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/scheduler.hpp"
-
-#include <grove/base/assert.hpp>
 
 #include <stdexcept>
 #include <string>
@@ -15,8 +14,8 @@ namespace detail {
 
 namespace {
 
-// The clock of the turn is behind the time by about this much, so a deadline that near to it may have passed. Farther
-// ones need no look at the clock, which takes as long as a switch.
+// The clock of the turn is behind the time by about this much, so a deadline that near to it may have passed.
+// Farther ones need no look at the clock, which takes as long as a switch.
 constexpr auto turn_at_most = std::chrono::milliseconds{10};
 
 struct WaitTimer : Timer {
@@ -24,7 +23,8 @@ struct WaitTimer : Timer {
 
     static void expire(Timer& timer) noexcept {
         Waiter& waiter = static_cast<WaitTimer&>(timer).waiter;
-        if (waiter.outcome != Waiter::Outcome::waiting) return;  // woken in this very turn, but has not run yet
+        if (waiter.outcome != Waiter::Outcome::waiting)
+            return;  // woken in this very turn, but has not run yet
         WaitListAccess::unlink(waiter);
         waiter.outcome = Waiter::Outcome::timed_out;
         waiter.greenlet->waiter = nullptr;
@@ -79,7 +79,9 @@ void WaitListAccess::unlink(Waiter& waiter) noexcept {
 
 }  // namespace detail
 
-WaitList::~WaitList() { GROVE_ASSERT(empty(), "a WaitList is destroyed while greenlets wait in it"); }
+WaitList::~WaitList() {
+    GROVE_ASSERT(empty(), "a WaitList is destroyed while greenlets wait in it");
+}
 
 void WaitList::notify_first() noexcept {
     detail::Waiter& waiter = *first_;

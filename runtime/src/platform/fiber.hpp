@@ -29,8 +29,8 @@
 
 namespace grove::detail {
 
-/// What belongs to the OS thread, and must look to each fiber as if it were its own. A fiber stays on its thread,
-/// so the addresses are taken once.
+/// What belongs to the OS thread, and must look to each fiber as if it were its own. A fiber stays on its
+/// thread, so the addresses are taken once.
 struct ThreadSlots {
     ExceptionState* exceptions;
     int* error;
@@ -45,9 +45,10 @@ void adopt_thread(FiberRecord&) noexcept;
 /// After the fiber has been left for good.
 void forget_fiber(FiberRecord&) noexcept;
 
-/// Boost.Context carries the SSE control word along, and loading one that differs from the present one costs 65 ns
-/// here instead of nothing. Control bits seldom differ, but the sticky exception flags do as soon as one of the two
-/// has rounded a number; they belong to nobody across a call, so we clear them (bench switch/yield_floating_point).
+/// Boost.Context carries the SSE control word along, and loading one that differs from the present one costs
+/// 65 ns here instead of nothing. Control bits seldom differ, but the sticky exception flags do as soon as
+/// one of the two has rounded a number; they belong to nobody across a call, so we clear them (bench
+/// switch/yield_floating_point).
 inline void clear_float_flags() noexcept {
 #if defined(__SSE__)
     constexpr unsigned sticky_flags = 0x3f;
@@ -57,10 +58,11 @@ inline void clear_float_flags() noexcept {
 }
 
 #if defined(__x86_64__)
-/// jump_fcontext, but it comes back by a return instruction. The library's own comes back by an indirect jump, so the
-/// processor's return stack keeps one entry too many and mispredicts every return up the call chain behind a
-/// switch: 40 ns per yield here (bench switch/yield).
-extern "C" boost::context::detail::transfer_t grove_jump_fcontext(boost::context::detail::fcontext_t, void*) noexcept;
+/// jump_fcontext, but it comes back by a return instruction. The library's own comes back by an indirect
+/// jump, so the processor's return stack keeps one entry too many and mispredicts every return up the call
+/// chain behind a switch: 40 ns per yield here (bench switch/yield).
+extern "C" boost::context::detail::transfer_t grove_jump_fcontext(boost::context::detail::fcontext_t,
+                                                                  void*) noexcept;
 #else
 inline auto grove_jump_fcontext(boost::context::detail::fcontext_t to, void* data) noexcept {
     return boost::context::detail::jump_fcontext(to, data);
@@ -88,8 +90,8 @@ inline void switch_fiber(FiberRecord& from, FiberRecord& to, ThreadSlots slots) 
     *slots.error = from.saved_errno;
 }
 
-/// Leaves a fiber that has ended, from the function that make_fiber() was given. By a jump, not a call, for the sake of
-/// the processor's return stack: half of spawn + join (bench spawn/join).
+/// Leaves a fiber that has ended, from the function that make_fiber() was given. By a jump, not a call, for
+/// the sake of the processor's return stack: half of spawn + join (bench spawn/join).
 [[noreturn, gnu::always_inline]] inline void leave_fiber(FiberRecord& from, FiberRecord& to) noexcept {
 #if defined(GROVE_ASAN)
     __sanitizer_start_switch_fiber(nullptr, to.stack.bottom(), to.stack.size);

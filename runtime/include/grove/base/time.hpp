@@ -39,7 +39,8 @@ private:
 
 template <class Rep, class Period>
 Deadline::Deadline(std::chrono::duration<Rep, Period> delay) noexcept {
-    // Long delays (hours::max(), infinity) overflow nanoseconds; they are compared as seconds in floating point.
+    // Long delays (hours::max(), infinity) overflow nanoseconds; they are compared as seconds in floating
+    // point.
     using Seconds = std::chrono::duration<double>;
     const auto now = detail::fresh_now();
     const auto room = Clock::time_point::max() - now;

@@ -23,11 +23,11 @@ public:
     UniqueFunction(std::nullptr_t) noexcept {}
 
     template <class F>
-        requires(!std::same_as<std::remove_cvref_t<F>, UniqueFunction> &&
-                 std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-    UniqueFunction(F&& f) {
+    requires(!std::same_as<std::remove_cvref_t<F>, UniqueFunction> &&
+             std::is_invocable_r_v<R, std::decay_t<F>&, Args...>) UniqueFunction(F&& f) {
         using Callable = std::decay_t<F>;
-        constexpr bool may_be_null = std::is_pointer_v<std::remove_cvref_t<F>> || std::is_member_pointer_v<Callable>;
+        constexpr bool may_be_null =
+            std::is_pointer_v<std::remove_cvref_t<F>> || std::is_member_pointer_v<Callable>;
         if constexpr (may_be_null) {
             if (f == nullptr) return;
         }
@@ -46,7 +46,9 @@ public:
     ~UniqueFunction() { reset(); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return verbs_ != nullptr; }
-    R operator()(Args... args) { return verbs_ ? verbs_->call(*this, std::forward<Args>(args)...) : empty_call(); }
+    R operator()(Args... args) {
+        return verbs_ ? verbs_->call(*this, std::forward<Args>(args)...) : empty_call();
+    }
 
 private:
     struct Verbs {
@@ -56,7 +58,8 @@ private:
     };
     template <class F>
     static constexpr bool fits_inside =
-        sizeof(F) <= 4 * sizeof(void*) && alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
+        sizeof(F) <= 4 * sizeof(void*) &&
+        alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
     template <class F>
     struct Inside;
     template <class F>
@@ -84,7 +87,9 @@ template <class R, class... Args>
 template <class F>
 struct UniqueFunction<R(Args...)>::Inside {
     static F& in(UniqueFunction& self) noexcept { return *std::launder(reinterpret_cast<F*>(self.room_)); }
-    static R call(UniqueFunction& self, Args&&... args) { return invoke(in(self), std::forward<Args>(args)...); }
+    static R call(UniqueFunction& self, Args&&... args) {
+        return invoke(in(self), std::forward<Args>(args)...);
+    }
     static void move(UniqueFunction& from, UniqueFunction& to) noexcept {
         ::new (static_cast<void*>(to.room_)) F(std::move(in(from)));
         in(from).~F();
@@ -97,7 +102,9 @@ template <class R, class... Args>
 template <class F>
 struct UniqueFunction<R(Args...)>::OnHeap {
     static F*& in(UniqueFunction& self) noexcept { return *std::launder(reinterpret_cast<F**>(self.room_)); }
-    static R call(UniqueFunction& self, Args&&... args) { return invoke(*in(self), std::forward<Args>(args)...); }
+    static R call(UniqueFunction& self, Args&&... args) {
+        return invoke(*in(self), std::forward<Args>(args)...);
+    }
     static void move(UniqueFunction& from, UniqueFunction& to) noexcept {
         ::new (static_cast<void*>(to.room_)) F*(in(from));
     }

@@ -34,7 +34,7 @@ public:
     Gil(const Gil&) = delete;
     Gil& operator=(const Gil&) = delete;
 
-    void lock();               ///< Throws Errc::closed if the runtime has ended or ends meanwhile. Any thread.
+    void lock();  ///< Throws Errc::closed if the runtime has ended or ends meanwhile. Any thread.
     bool try_lock() noexcept;  ///< Any thread.
     void unlock() noexcept;
     [[nodiscard]] bool held_here() const noexcept;  ///< by the calling thread. Any thread.

@@ -22,9 +22,9 @@
 namespace grove {
 
 struct SpawnOptions {
-    std::string_view name{};     ///< copied; shown in logs, reports and by the monitor
-    std::size_t stack_size = 0;  ///< bytes; 0 means RunOptions::stack_size
-    bool daemon = false;         ///< run() does not wait for it
+    std::string_view name{};                  ///< copied; shown in logs, reports and by the monitor
+    std::size_t stack_size = 0;               ///< bytes; 0 means RunOptions::stack_size
+    bool daemon = false;                      ///< run() does not wait for it
     SourceSite site = SourceSite::current();  ///< shown in reports; by default where the options are written
 };
 
@@ -42,7 +42,8 @@ public:
     explicit GreenletRef(detail::GreenletPtr state) noexcept : state_{std::move(state)} {}
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(state_); }
 
-    /// Waits until the greenlet has ended, however it ended. Throws std::logic_error if it is the caller. Blocks.
+    /// Waits until the greenlet has ended, however it ended. Throws std::logic_error if it is the caller.
+    /// Blocks.
     void join() const;
     /// False if it still runs at the deadline. Blocks.
     [[nodiscard]] bool join(Deadline) const;
@@ -103,30 +104,34 @@ concept Spawnable = std::invocable<std::decay_t<F>, std::decay_t<Args>...>;
 /// more than two arguments, that of the SpawnOptions.
 /// Throws std::logic_error on a thread that neither runs a runtime nor holds a Gil.
 template <class F>
-    requires Spawnable<F>
-Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site = SourceSite::current());
+requires Spawnable<F> Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site = SourceSite::current());
 template <class F, class A>
-    requires Spawnable<F, A>
-Greenlet<SpawnResult<F, A>> spawn(F&& f, A&& arg, SourceSite site = SourceSite::current());
+requires Spawnable<F, A> Greenlet<SpawnResult<F, A>> spawn(F&& f,
+                                                           A&& arg,
+                                                           SourceSite site = SourceSite::current());
 template <class F, class A, class B>
-    requires Spawnable<F, A, B>
-Greenlet<SpawnResult<F, A, B>> spawn(F&& f, A&& arg1, B&& arg2, SourceSite site = SourceSite::current());
+requires Spawnable<F, A, B> Greenlet<SpawnResult<F, A, B>> spawn(F&& f,
+                                                                 A&& arg1,
+                                                                 B&& arg2,
+                                                                 SourceSite site = SourceSite::current());
 template <class F, class... Args>
-    requires(sizeof...(Args) > 2 && Spawnable<F, Args...>)
-Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args);
+requires(sizeof...(Args) > 2 &&
+         Spawnable<F, Args...>) Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args);
 
 template <class F, class... Args>
-    requires Spawnable<F, Args...>
-Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions&, F&& f, Args&&... args);
+requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions&,
+                                                                       F&& f,
+                                                                       Args&&... args);
 
 /// Starts it after the delay. Killed before that, it never runs.
 template <class F, class... Args>
-    requires Spawnable<F, Args...>
-Greenlet<SpawnResult<F, Args...>> spawn_later(Clock::duration delay, F&& f, Args&&... args);
+requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn_later(Clock::duration delay,
+                                                                             F&& f,
+                                                                             Args&&... args);
 
 template <class R>
-concept GreenletRange = std::ranges::input_range<R> &&
-                        std::derived_from<std::ranges::range_value_t<R>, GreenletRef>;
+concept GreenletRange =
+    std::ranges::input_range<R> && std::derived_from<std::ranges::range_value_t<R>, GreenletRef>;
 
 void join_all(GreenletRange auto&& greenlets);                          ///< Blocks.
 [[nodiscard]] bool join_all(GreenletRange auto&& greenlets, Deadline);  ///< Blocks.
@@ -134,7 +139,8 @@ void join_all(GreenletRange auto&& greenlets);                          ///< Blo
 void join_all_or_throw(GreenletRange auto&& greenlets);
 void kill_all(GreenletRange auto&& greenlets) noexcept;
 
-/// Waits until `count` of them have ended, or the deadline; gives those that have, in the order they ended. Blocks.
+/// Waits until `count` of them have ended, or the deadline; gives those that have, in the order they ended.
+/// Blocks.
 [[nodiscard]] std::vector<GreenletRef> wait(GreenletRange auto&& greenlets, std::size_t count, Deadline = {});
 
 /// The greenlet that runs now; empty outside of one.
@@ -190,38 +196,38 @@ detail::ResultState<T>& Greenlet<T>::ended_well() const {
 }
 
 template <class F>
-    requires Spawnable<F>
-Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site) {
+requires Spawnable<F> Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site) {
     return detail::spawn_with({.site = site}, std::forward<F>(f));
 }
 
 template <class F, class A>
-    requires Spawnable<F, A>
-Greenlet<SpawnResult<F, A>> spawn(F&& f, A&& arg, SourceSite site) {
+requires Spawnable<F, A> Greenlet<SpawnResult<F, A>> spawn(F&& f, A&& arg, SourceSite site) {
     return detail::spawn_with({.site = site}, std::forward<F>(f), std::forward<A>(arg));
 }
 
 template <class F, class A, class B>
-    requires Spawnable<F, A, B>
-Greenlet<SpawnResult<F, A, B>> spawn(F&& f, A&& arg1, B&& arg2, SourceSite site) {
-    return detail::spawn_with({.site = site}, std::forward<F>(f), std::forward<A>(arg1), std::forward<B>(arg2));
+requires Spawnable<F, A, B> Greenlet<SpawnResult<F, A, B>> spawn(F&& f, A&& arg1, B&& arg2, SourceSite site) {
+    return detail::spawn_with(
+        {.site = site}, std::forward<F>(f), std::forward<A>(arg1), std::forward<B>(arg2));
 }
 
 template <class F, class... Args>
-    requires(sizeof...(Args) > 2 && Spawnable<F, Args...>)
-Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args) {
+requires(sizeof...(Args) > 2 &&
+         Spawnable<F, Args...>) Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args) {
     return detail::spawn_with({.site = {}}, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
 template <class F, class... Args>
-    requires Spawnable<F, Args...>
-Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions& options, F&& f, Args&&... args) {
+requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions& options,
+                                                                       F&& f,
+                                                                       Args&&... args) {
     return detail::spawn_with(options, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
 template <class F, class... Args>
-    requires Spawnable<F, Args...>
-Greenlet<SpawnResult<F, Args...>> spawn_later(Clock::duration delay, F&& f, Args&&... args) {
+requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn_later(Clock::duration delay,
+                                                                             F&& f,
+                                                                             Args&&... args) {
     auto state = detail::make_greenlet(std::forward<F>(f), std::forward<Args>(args)...);
     detail::launch_later(*state, {.site = {}}, delay);
     return Greenlet<SpawnResult<F, Args...>>{std::move(state)};

@@ -22,8 +22,8 @@ void drop_locals(std::uint64_t key) noexcept;
 
 }  // namespace detail
 
-/// One T per greenlet, made by T{} on first use and destroyed when the greenlet ends. A Local that ends before
-/// its greenlets takes its values along.
+/// One T per greenlet, made by T{} on first use and destroyed when the greenlet ends. A Local that ends
+/// before its greenlets takes its values along.
 template <std::default_initializable T>
 class Local {
 public:

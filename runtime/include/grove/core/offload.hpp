@@ -33,8 +33,8 @@ struct OffloadResult<F> : std::invoke_result<F, std::stop_token> {};
 template <class F>
 typename detail::OffloadResult<F>::type offload(F&& f);
 
-/// offload() for many: applies f to each element on the pool, as many at once as it has threads, and gives the
-/// results in order. The first exception stops what has not started and is rethrown. Blocks.
+/// offload() for many: applies f to each element on the pool, as many at once as it has threads, and gives
+/// the results in order. The first exception stops what has not started and is rethrown. Blocks.
 template <std::ranges::input_range R, class F>
 auto offload_map(R&& range, F f);
 
@@ -103,7 +103,8 @@ typename detail::OffloadResult<F>::type offload(F&& f) {
     if constexpr (std::invocable<F, std::stop_token>) {
         detail::Hurry hurry;
         return detail::offload_call<R>(
-            [&f, &hurry]() -> R { return std::invoke(std::forward<F>(f), hurry.source.get_token()); }, &hurry);
+            [&f, &hurry]() -> R { return std::invoke(std::forward<F>(f), hurry.source.get_token()); },
+            &hurry);
     } else {
         return detail::offload_call<R>([&f]() -> R { return std::invoke(std::forward<F>(f)); }, nullptr);
     }

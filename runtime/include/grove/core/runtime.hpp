@@ -21,27 +21,28 @@
 namespace grove {
 
 struct RunOptions {
-    std::size_t stack_size = 256 * 1024;            ///< bytes per greenlet, guard page excluded
-    unsigned native_threads = 0;                    ///< threads offload() may occupy at once; 0: one per core
-    std::chrono::microseconds time_slice{500};      ///< after this long checkpoint() yields
+    std::size_t stack_size = 256 * 1024;        ///< bytes per greenlet, guard page excluded
+    unsigned native_threads = 0;                ///< threads offload() may occupy at once; 0: one per core
+    std::chrono::microseconds time_slice{500};  ///< after this long checkpoint() yields
     std::chrono::microseconds switch_interval{5000};  ///< see Gil::set_switch_interval
-    /// Each kills the main greenlet and, once main has ended, the others. When all has unwound, run() raises the
-    /// signal again with its default action, so the process ends with the status its parent expects. A second one
-    /// meanwhile ends the process at once. One the process ignored stays ignored.
+    /// Each kills the main greenlet and, once main has ended, the others. When all has unwound, run() raises
+    /// the signal again with its default action, so the process ends with the status its parent expects. A
+    /// second one meanwhile ends the process at once. One the process ignored stays ignored.
     std::vector<int> stop_signals{SIGINT, SIGTERM};
 };
 
 /// Starts a runtime on this thread, calls main as its first greenlet, and returns what main returned or
 /// rethrows what it threw (GreenletExit, if it was killed). When main ends, run() waits for the greenlets
 /// that are left, except daemons, which are killed and joined: their destructors have run when run() returns.
-/// Main runs on this thread's own stack. Throws std::logic_error if a runtime runs on this thread already. Other
-/// threads may run their own (each has its own Gil).
+/// Main runs on this thread's own stack. Throws std::logic_error if a runtime runs on this thread already.
+/// Other threads may run their own (each has its own Gil).
 template <std::invocable F>
 std::invoke_result_t<F> run(F&& main);
 template <std::invocable F>
 std::invoke_result_t<F> run(const RunOptions&, F&& main);
 
-/// Lets every other ready greenlet run first; sleep(0) of the notes. On a plain thread: of the system. Blocks.
+/// Lets every other ready greenlet run first; sleep(0) of the notes. On a plain thread: of the system.
+/// Blocks.
 void yield();
 
 /// Waits for the time to pass; `sleep({})` waits to be killed. Blocks.
@@ -52,7 +53,8 @@ void sleep(Deadline until);
 /// another thread asked for it. Blocks.
 void checkpoint();
 
-/// The time of the present turn of the event loop. Cost: a load; up to one turn old. On a plain thread: the time.
+/// The time of the present turn of the event loop. Cost: a load; up to one turn old. On a plain thread: the
+/// time.
 [[nodiscard]] Clock::time_point now() noexcept;
 
 namespace detail {
@@ -94,7 +96,7 @@ public:
     template <std::invocable F>
     std::invoke_result_t<F> call(F&& f) const;
     [[nodiscard]] bool running() const noexcept;  ///< Any thread.
-    [[nodiscard]] Gil& gil() const;               ///< Throws Errc::closed if the runtime has ended. Any thread.
+    [[nodiscard]] Gil& gil() const;  ///< Throws Errc::closed if the runtime has ended. Any thread.
 
 private:
     [[nodiscard]] bool is_here() const noexcept;  // the runtime of this very thread
@@ -107,8 +109,8 @@ private:
 /// Throws std::logic_error if there is none.
 [[nodiscard]] RuntimeRef this_runtime();
 
-/// Called with what an abandoned greenlet threw (its handle is gone, nobody linked). Default, and with an empty
-/// function again: log it. Per runtime; throws std::logic_error where there is none.
+/// Called with what an abandoned greenlet threw (its handle is gone, nobody linked). Default, and with an
+/// empty function again: log it. Per runtime; throws std::logic_error where there is none.
 void set_unhandled_exception_handler(UniqueFunction<void(GreenletRef, std::exception_ptr)>);
 
 // ---------------------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ protected:
 /// Runs a whole runtime around it; throws what main threw.
 void run_main(const RunOptions&, MainBody&);
 
-/// What a checkpoint() must look at: a set of bits, 0 when nothing is up. On a thread that holds a Gil, the Gil's.
+/// What a checkpoint() must look at: a set of bits, 0 when nothing is up. On a thread that holds a Gil, the
+/// Gil's.
 extern constinit thread_local const std::atomic<std::uint32_t>* breaker;
 void checkpoint_slow();
 

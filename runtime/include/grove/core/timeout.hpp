@@ -54,7 +54,7 @@ private:
 
     Alarm alarm_;
     detail::GreenletState& greenlet_;
-    Timeout* outer_;             // greenlet_.timeouts, innermost first
+    Timeout* outer_;  // greenlet_.timeouts, innermost first
     std::uint64_t id_;
     bool expired_ = false;
 };
@@ -66,9 +66,8 @@ std::invoke_result_t<F> with_timeout(Deadline, F&& f);
 
 /// The same, but expiry is an answer: nullopt, or false where f returns nothing.
 template <std::invocable F>
-auto try_with_timeout(Deadline, F&& f)
-    -> std::conditional_t<std::is_void_v<std::invoke_result_t<F>>, bool,
-                          std::optional<std::invoke_result_t<F>>>;
+auto try_with_timeout(Deadline, F&& f) -> std::
+    conditional_t<std::is_void_v<std::invoke_result_t<F>>, bool, std::optional<std::invoke_result_t<F>>>;
 
 /// Holds back kill and time-outs while it lives, for clean-up that has to block. Whatever came
 /// meanwhile is thrown by the next wait after it. Every destructor of grove's that
@@ -100,9 +99,8 @@ std::invoke_result_t<F> with_timeout(Deadline by, F&& f) {
 }
 
 template <std::invocable F>
-auto try_with_timeout(Deadline by, F&& f)
-    -> std::conditional_t<std::is_void_v<std::invoke_result_t<F>>, bool,
-                          std::optional<std::invoke_result_t<F>>> {
+auto try_with_timeout(Deadline by, F&& f) -> std::
+    conditional_t<std::is_void_v<std::invoke_result_t<F>>, bool, std::optional<std::invoke_result_t<F>>> {
     Timeout timeout{by};
     try {
         if constexpr (std::is_void_v<std::invoke_result_t<F>>) {

@@ -26,8 +26,8 @@ struct Waiter {
     Outcome outcome = Outcome::waiting;
 };
 
-/// WaitList::wait with a name for reports ("Queue::get") and something to hand over. `what` is kept: a literal.
-/// False at the deadline.
+/// WaitList::wait with a name for reports ("Queue::get") and something to hand over. `what` is kept: a
+/// literal. False at the deadline.
 bool wait(WaitList&, Deadline, const char* what, void* payload = nullptr);
 
 }  // namespace detail

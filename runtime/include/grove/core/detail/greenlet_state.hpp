@@ -55,27 +55,27 @@ struct GreenletState : FiberRecord {
     GreenletState& operator=(const GreenletState&) = delete;
     virtual ~GreenletState();
 
-    virtual void invoke() = 0;                  ///< calls the closure, keeps what it returns
+    virtual void invoke() = 0;  ///< calls the closure, keeps what it returns
     virtual void drop_closure() noexcept = 0;
-    virtual void drop_result() noexcept = 0;    ///< nobody will ask for it
+    virtual void drop_result() noexcept = 0;  ///< nobody will ask for it
 
     // Touched at each switch.
     GreenletState* next_ready = nullptr;
-    Waiter* waiter = nullptr;        ///< the wait it is in, while that may be interrupted
+    Waiter* waiter = nullptr;  ///< the wait it is in, while that may be interrupted
     Phase phase = Phase::fresh;
     std::uint8_t signals = 0;
-    bool queued = false;             ///< in the ready queue
-    bool yielding = false;           ///< queued by yield(): goes after all that were ready then
+    bool queued = false;    ///< in the ready queue
+    bool yielding = false;  ///< queued by yield(): goes after all that were ready then
     bool ended_by_kill = false;
     bool daemon = false;
-    bool canary = false;             ///< its stack has a canary for a guard
+    bool canary = false;  ///< its stack has a canary for a guard
     std::uint32_t refs = 0;
     std::uint32_t shields = 0;
 
     // Touched when it waits, starts and ends.
-    const char* waits_for = "";      ///< a literal, for reports
+    const char* waits_for = "";  ///< a literal, for reports
     Clock::time_point waits_since{};
-    Timeout* timeouts = nullptr;     ///< innermost first
+    Timeout* timeouts = nullptr;  ///< innermost first
     Scheduler* scheduler = nullptr;
     GreenletState* prev_live = nullptr;
     GreenletState* next_live = nullptr;
@@ -84,12 +84,12 @@ struct GreenletState : FiberRecord {
     EndWatch* last_watch = nullptr;
 
     // Rarely touched.
-    Hurry* hurry = nullptr;          ///< the offloaded job it waits for, to be told of a kill
-    std::exception_ptr error;        ///< what ended it
+    Hurry* hurry = nullptr;    ///< the offloaded job it waits for, to be told of a kill
+    std::exception_ptr error;  ///< what ended it
     std::unique_ptr<GreenletExtras, ExtrasDeleter> extras;
     std::uint64_t id = 0;
-    std::uint64_t end_order = 0;     ///< when it ended, among the greenlets of its runtime
-    std::uint32_t stack_size = 0;    ///< bytes; 0: the runtime's default
+    std::uint64_t end_order = 0;   ///< when it ended, among the greenlets of its runtime
+    std::uint32_t stack_size = 0;  ///< bytes; 0: the runtime's default
     SourceSite site{};
 
     [[nodiscard]] bool ended() const noexcept { return phase == Phase::ended; }

@@ -1,0 +1,58 @@
+# What the tests of the examples share; sourced by each, which gets the examples' folder as its only argument.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+bin=$1
+work=$(mktemp -d)
+server=
+trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# expect WHAT ACTUAL EXPECTED
+expect() {
+    [[ $2 == "$3" ]] || fail "$1: got '$2', expected '$3'"
+}
+
+# start NAME ARGUMENTS...: sets $server, its process, and $address, host:port, once it listens.
+start() {
+    "$bin/$1" "${@:2}" --port 0 >"$work/out" 2>"$work/err" &
+    server=$!
+    address=
+    for _ in {1..200}; do
+        address=$(sed -n 's/^listening on //p' "$work/out")
+        [[ -z $address ]] || return 0
+        sleep 0.05
+    done
+    fail "$1 does not listen: $(cat "$work/err")"
+}
+
+# stop SIGNAL: the server must end by that signal, as its parent expects, and have nothing to say.
+stop() {
+    local status=0
+    kill "-$1" "$server"
+    wait "$server" || status=$?
+    server=
+    expect "status after SIG$1" "$status" $((128 + $(kill -l "$1")))
+    expect "stderr" "$(cat "$work/err")" ""
+}
+
+# refuses PATTERN NAME ARGUMENTS...: the program fails with one line on stderr, which matches.
+refuses() {
+    local status=0
+    "$bin/$2" "${@:3}" >"$work/refused.out" 2>"$work/refused" || status=$?
+    ((status != 0)) || fail "$2 ${*:3}: succeeded"
+    expect "lines of $2 ${*:3}" "$(wc -l <"$work/refused")" 1
+    grep -q "^$2: .*$1" "$work/refused" || fail "$2 ${*:3}: $(cat "$work/refused")"
+}
+
+# refuses_what_servers_refuse NAME ARGUMENTS...: bad ports, and the port of the server that runs.
+refuses_what_servers_refuse() {
+    refuses "--port.*70000" "$@" --port 70000
+    refuses "--port" "$@" --port x
+    refuses "--colour" "$@" --colour red
+    refuses "$address: Address already in use; choose another --port" "$@" --port "${address##*:}"
+}
