@@ -204,26 +204,25 @@ void TagReader::read_comment() {
     skip(odd != rest_.npos ? odd + 4 : plain == rest_.npos ? plain : plain + 3);
 }
 
-/// The attributes, to the '>' that ends the tag. The first of a name counts.
+/// The attributes, to the '>' that ends the tag. The first of a name counts; a tag the page ends in does not.
 void TagReader::read_tag(std::string_view element, std::string_view wanted) {
+    std::optional<std::string_view> link;
     for (;;) {
         skip_spaces_and('/');
         if (rest_.empty()) return;
-        if (rest_[0] == '>') return skip(1);
-        const bool odd = rest_[0] == '=';  // a name may begin with it
+        if (rest_[0] == '>') break;
         const std::string_view start = rest_;
-        if (odd) skip(1);
-        const std::size_t size = take_until(attribute_ends).size() + odd;
-        const std::string_view name = start.substr(0, size);
+        const std::size_t first = rest_[0] == '=';  // a name may begin with it
+        skip(first);
+        const std::string_view name = start.substr(0, first + take_until(attribute_ends).size());
         skip_spaces_and(' ');
         if (!rest_.starts_with('=')) continue;
         skip(1);
         const std::string_view value = read_value();
-        if (!wanted.empty() && is_word(name, wanted)) {
-            keep(element, value);
-            wanted = {};
-        }
+        if (!link && !wanted.empty() && is_word(name, wanted)) link = value;
     }
+    skip(1);
+    if (link) keep(element, *link);
 }
 
 std::string_view TagReader::read_value() {

@@ -19,7 +19,8 @@ expect() {
 
 # start NAME ARGUMENTS...: sets $server, its process, and $address, host:port, once it listens.
 start() {
-    "$bin/$1" "${@:2}" --port 0 >"$work/out" 2>"$work/err" &
+    # A script's background processes ignore SIGINT, unless told otherwise.
+    env --default-signal=INT "$bin/$1" "${@:2}" --port 0 >"$work/out" 2>"$work/err" &
     server=$!
     address=
     for _ in {1..200}; do

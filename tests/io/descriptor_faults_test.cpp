@@ -35,24 +35,26 @@ GROVE_TEST_REAL("a killed reader leaves, and the socket is whole") {
     CHECK(read_piece(socket) == "for the next");
 }
 
-GROVE_TEST_REAL("a reader killed after its bytes came gets them first") {
+GROVE_TEST_FIFO("a reader killed in the turn in which its bytes came gets them first") {
     auto [peer, socket] = tcp_pair();
+    auto [trigger, triggered] = tcp_pair();
     std::string got;
-    auto reader = spawn([&, &from = socket] {
+    grove::Greenlet<> reader;
+    auto killer = spawn([&, &from = triggered] {
+        (void)read_piece(from);
+        CHECK(got.empty());
+        reader.kill();
+    });
+    reader = spawn([&, &from = socket] {
         got = read_piece(from);
         grove::sleep(patience);
     });
     settle();
+    grove::write(trigger, "first");  // both are told in one turn, and the killer runs first
     grove::write(peer, "not lost");
-    while (got.empty()) {
-        grove::yield();
-        if (!got.empty()) break;
-        reader.kill();
-        settle();
-    }
-    reader.kill();
     reader.join();
-    CHECK((got == "not lost" || read_piece(socket) == "not lost"));
+    CHECK(reader.killed());
+    CHECK(got == "not lost");
 }
 
 GROVE_TEST_REAL("a killed writer leaves, and the socket is whole") {

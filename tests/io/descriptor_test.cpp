@@ -16,6 +16,7 @@
 #include <chrono>
 #include <ostream>
 #include <thread>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace grove::testing;
@@ -259,11 +260,11 @@ GROVE_TEST_REAL("when one of those who accept is killed, the others get the conn
         }));
     }
     settle();
+    acceptors[0].kill();
     auto first = Socket::connect(listener.local(), patience);
     auto second = Socket::connect(listener.local(), patience);
-    acceptors[0].kill();
     grove::join_all(acceptors);
-    CHECK(accepted + acceptors[0].killed() == 3);
+    CHECK(acceptors[0].killed());
     CHECK(accepted == 2);
 }
 
@@ -327,11 +328,13 @@ GROVE_TEST_REAL("a number that is used again brings nothing from its former life
     const int number = socket.native_handle();
     grove::write(peer, "for the former");
     socket.close();
-    auto [left, right] = Socket::pair();
-    const bool used_again = left.native_handle() == number;
-    CHECK(used_again);
+    std::vector<std::pair<Socket, Socket>> pairs;
+    do {
+        pairs.push_back(Socket::pair());
+    } while (pairs.back().first.native_handle() != number && pairs.back().second.native_handle() != number);
+    auto& [left, right] = pairs.back();
     std::error_code ec;
-    (void)read_piece(left, ec, 50ms);
+    (void)read_piece(left.native_handle() == number ? left : right, ec, 50ms);
     CHECK(ec == std::errc::timed_out);
     CHECK(reader.get() == Errc::closed);
 }

@@ -114,6 +114,24 @@ GROVE_TEST("who comes while the action runs belongs to the next pass") {
     CHECK(newcomer.get() == "0");
 }
 
+GROVE_TEST("enough newcomers make a pass of their own when the action is done") {
+    int actions = 0;
+    Barrier barrier{2, [&] {
+                        ++actions;
+                        grove::sleep(5ms);
+                    }};
+    std::vector<grove::Greenlet<std::string>> parties;
+    for (int i = 0; i < 7; ++i) parties.push_back(party(barrier));
+    CHECK(actions == 1);
+    grove::sleep(20ms);
+    CHECK(actions == 3);
+    CHECK(barrier.waiting() == 1);
+    CHECK(barrier.wait() == 1);
+    std::string indices;
+    for (const auto& greenlet : parties) indices += greenlet.get();
+    CHECK(indices == "0101010");
+}
+
 GROVE_TEST("a time-out breaks it for all, until it is reset") {
     Barrier barrier{3};
     auto patient = party(barrier);
@@ -145,6 +163,16 @@ GROVE_TEST("a kill breaks it for the others") {
     killed.join();
     CHECK(killed.killed());
     CHECK(barrier.broken());
+}
+
+GROVE_TEST("who was killed does not count for the pass, nor break the next") {
+    Barrier barrier{2};
+    auto killed = party(barrier);
+    killed.kill();  // and has not run since
+    CHECK_THROWS_AS(barrier.wait(), BrokenBarrier);
+    barrier.reset();
+    killed.join();
+    CHECK_FALSE(barrier.broken());
 }
 
 GROVE_TEST("an outer time-out breaks it, and travels on") {

@@ -143,6 +143,17 @@ GROVE_TEST("a killed greenlet still gets a permit it need not wait for") {
     CHECK(got_it);
 }
 
+GROVE_TEST_REAL("who has no time looks once and does not wait") {
+    Semaphore permits{0};
+    bool others_ran = false;
+    auto other = spawn([&] { others_ran = true; });
+    CHECK_FALSE(permits.acquire(0ms));
+    CHECK_FALSE(permits.acquire(-1ms));
+    CHECK_FALSE(permits.acquire(grove::now()));
+    CHECK_FALSE(others_ran);
+    other.join();
+}
+
 GROVE_TEST_REAL("a native thread under the Gil releases to a waiting greenlet") {
     Semaphore permits{0};
     auto thread = spawn([&] {

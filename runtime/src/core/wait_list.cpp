@@ -66,6 +66,7 @@ bool wait(WaitList& list, Deadline by, const char* what, void* payload) {
 
 void WaitListAccess::link(WaitList& list, Waiter& waiter) noexcept {
     waiter.list = &list;
+    waiter.next = nullptr;
     waiter.prev = list.last_;
     (list.last_ ? list.last_->next : list.first_) = &waiter;
     list.last_ = &waiter;

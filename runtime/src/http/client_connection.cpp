@@ -131,7 +131,7 @@ void HttpClientConnection::receive_body(http::Response& response, std::error_cod
 bool HttpClientConnection::quiet() {
     std::array<std::byte, 1> nothing;
     std::error_code ec;
-    socket_.read_some(nothing, ec, Clock::time_point::min());
+    socket_.read_some(nothing, ec, Clock::time_point{});  // long past: look once
     return ec == std::errc::timed_out;
 }
 

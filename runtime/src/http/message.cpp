@@ -149,9 +149,11 @@ std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadlin
     std::string whole;
     std::size_t size = 0;
     for (;;) {
-        std::size_t room = std::max(first_room, size);
-        if (limit - size < room) room = limit - size + 1;  // one byte more than may come, to see whether it does
-        whole.resize(size + room);
+        if (size == whole.size()) {
+            std::size_t room = std::max(first_room, size);
+            if (limit - size < room) room = limit - size + 1;  // one byte more than may come, to see whether it does
+            whole.resize(size + room);
+        }
         const std::size_t n = read_some(std::as_writable_bytes(std::span{whole}).subspan(size), ec, by);
         if (ec) return {};
         size += n;

@@ -4,6 +4,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace grove::detail {
 
@@ -17,9 +18,12 @@ std::string lower_case(std::string text) {
     return text;
 }
 
-/// A port of 0, or one that is too large, is none to connect to.
-bool has_usable_port(const boost::urls::url_view& url) {
-    return url.port().empty() || url.port_number() != 0;
+/// 0 if that is no port to connect to.
+std::uint16_t port_of(std::string_view text) noexcept {
+    if (text.empty()) return default_port;
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    return error == std::errc{} && end == text.data() + text.size() ? port : 0;
 }
 
 }  // namespace
@@ -28,14 +32,15 @@ HttpUrl parse_http_url(std::string_view text, std::error_code& ec) {
     HttpUrl result;
     const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
     ec = std::make_error_code(std::errc::invalid_argument);
-    if (!parsed || parsed->encoded_host().empty() || parsed->has_userinfo() || !has_usable_port(*parsed)) return result;
+    if (!parsed || parsed->encoded_host().empty() || parsed->has_userinfo()) return result;
+    result.port = port_of({parsed->port().data(), parsed->port().size()});
+    if (result.port == 0) return result;
     if (parsed->scheme_id() != boost::urls::scheme::http) {
         ec = std::make_error_code(std::errc::protocol_not_supported);
         return result;
     }
 
     result.host = lower_case(parsed->host_address());
-    if (!parsed->port().empty()) result.port = parsed->port_number();
     result.authority = lower_case(std::string{parsed->encoded_host()});
     if (result.port != default_port) result.authority += ":" + std::to_string(result.port);
     result.target = std::string{parsed->encoded_target()};

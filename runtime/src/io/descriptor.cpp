@@ -80,8 +80,8 @@ private:
 std::size_t Descriptor::perform_waiting(
     Scheduler& scheduler, Half& half, const Request& request, Try attempt, std::error_code& ec, Deadline by) {
     half.ready = false;
-    for (;;) {
-        const Woken woken = wait(scheduler, half, request, ec, by);
+    for (WaitList* line = &half.waiters;; line = &half.returned) {
+        const Woken woken = wait(scheduler, half, *line, request, ec, by);
         if (woken == Woken::failed) return 0;
         const ssize_t result = attempt(fd_);
         if (result != -EAGAIN) return conclude(scheduler, half, request, result, ec);
@@ -94,8 +94,8 @@ std::size_t Descriptor::perform_waiting(
 
 /// Requires: half is not ready.
 Descriptor::Woken Descriptor::wait(
-    Scheduler& scheduler, Half& half, const Request& request, std::error_code& ec, Deadline by) {
-    const auto taken = [&half] { return half.told || !half.waiters.empty(); };
+    Scheduler& scheduler, Half& half, WaitList& line, const Request& request, std::error_code& ec, Deadline by) {
+    const auto taken = [&half] { return half.told || !half.empty(); };
     const auto failed = [&ec](std::error_code why) {
         ec = why;
         return Woken::failed;
@@ -112,7 +112,7 @@ Descriptor::Woken Descriptor::wait(
     if (!os().keeps_its_word()) forget();
     if (const std::error_code why = watch(scheduler)) return failed(why);
     const OutsideWork outside{scheduler};
-    const bool told = detail::wait(half.waiters, by, request.what);
+    const bool told = detail::wait(line, by, request.what);
     if (fd_ < 0) return failed(Errc::closed);
     if (!told) return at_deadline();
     half.told = false;
@@ -177,6 +177,7 @@ void Descriptor::close() noexcept {
     if (const int fd = std::exchange(fd_, -1); fd >= 0) (void)os().close(fd);
     for (Half* half : {&reading_, &writing_}) {
         half->ready = false;
+        half->returned.notify_all();
         half->waiters.notify_all();
     }
 }

@@ -86,6 +86,9 @@ private:
         bool ready = true;
         bool told = false;
         WaitList waiters;
+        WaitList returned;  // was told and found nothing, so is the first in line; one at most
+
+        [[nodiscard]] bool empty() const noexcept { return waiters.empty() && returned.empty(); }
     };
     struct Request {
         const char* what;
@@ -99,7 +102,7 @@ private:
     std::size_t fail(Half&, int error, std::error_code& ec) noexcept;
     std::size_t perform_waiting(Scheduler&, Half&, const Request&, Try, std::error_code& ec, Deadline);
     std::size_t perform_on_thread(const Request&, Try, std::error_code& ec, Deadline);
-    [[nodiscard]] Woken wait(Scheduler&, Half&, const Request&, std::error_code& ec, Deadline);
+    [[nodiscard]] Woken wait(Scheduler&, Half&, WaitList&, const Request&, std::error_code& ec, Deadline);
 
     void on_ready(Readiness) noexcept override;
     static void pass_on(Half&) noexcept;
@@ -185,7 +188,7 @@ inline std::size_t Descriptor::conclude(
 }
 
 inline void Descriptor::pass_on(Half& half) noexcept {
-    half.told = half.waiters.notify_one();
+    half.told = half.returned.notify_one() || half.waiters.notify_one();
     half.ready = !half.told;
 }
 

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace grove::detail {
 
@@ -24,13 +25,38 @@ namespace {
 // limits on address space when there are thousands.
 constexpr std::size_t thread_stack = 256 * 1024;
 
+class ThreadCrew;
+
+/// A part of each runtime: its crews of threads. At its end those who still work are made to leave, while there still
+/// is a Gil for them.
+class ThreadCrews {
+public:
+    ThreadCrews() = default;
+    ~ThreadCrews();
+    ThreadCrews(const ThreadCrews&) = delete;
+    ThreadCrews& operator=(const ThreadCrews&) = delete;
+
+    void add(ThreadCrew& crew) { crews_.push_back(&crew); }
+    void remove(ThreadCrew& crew) noexcept { std::erase(crews_, &crew); }
+
+private:
+    std::vector<ThreadCrew*> crews_;
+};
+
 /// Threads that have ended are joined by the next who comes by: so none is left when the crew is gone, and nobody has
 /// to wait for more than its last instructions.
 class ThreadCrew final : public Crew {
 public:
     ThreadCrew(Handler& handler, bool under_gil)
-        : shared_{std::make_shared<Shared>()}, handler_{handler}, under_gil_{under_gil} {}
-    ~ThreadCrew() override { join_ended(); }
+        : shared_{std::make_shared<Shared>()}, handler_{handler}, under_gil_{under_gil} {
+        crews_->add(*this);
+    }
+    ~ThreadCrew() override {
+        join_ended();
+        if (crews_) crews_->remove(*this);
+    }
+    /// For the end of the runtime.
+    void end() noexcept;
 
     void serve(net::Socket) override;
     std::size_t size() const noexcept override;
@@ -58,6 +84,7 @@ private:
     static void* thread_main(void* member) noexcept;
     void work(net::Socket) noexcept;
     static void leave(Member&) noexcept;
+    [[nodiscard]] bool block_until_left(std::size_t n, Deadline);
     void join_ended() noexcept;
 
     std::shared_ptr<Shared> shared_;
@@ -65,6 +92,7 @@ private:
     const bool under_gil_;
     const RuntimeRef runtime_ = this_runtime();
     Os& os_ = os();
+    ThreadCrews* crews_ = &Scheduler::here()->service<ThreadCrews>();  // null: the runtime has ended
 };
 
 // --- The server's side ----------------------------------------------------------------------------
@@ -94,11 +122,17 @@ std::size_t ThreadCrew::size() const noexcept {
 }
 
 bool ThreadCrew::wait_until_left(std::size_t n, Deadline by) {
-    if (running_greenlet) {
-        while (size() > n) {
-            if (!detail::wait(shared_->greenlets, by, "StreamServer: the end of a connection")) return false;
-        }
-    } else {
+    if (!running_greenlet) return block_until_left(n, by);
+    while (size() > n) {
+        if (!detail::wait(shared_->greenlets, by, "StreamServer: the end of a connection")) return false;
+    }
+    join_ended();
+    return true;
+}
+
+/// The same, but not in a greenlet.
+bool ThreadCrew::block_until_left(std::size_t n, Deadline by) {
+    {
         const GilReleased released;
         std::unique_lock lock{shared_->mutex};
         const auto left = [this, n] { return shared_->working.size() <= n; };
@@ -110,6 +144,16 @@ bool ThreadCrew::wait_until_left(std::size_t n, Deadline by) {
     }
     join_ended();
     return true;
+}
+
+void ThreadCrew::end() noexcept {
+    hurry();
+    (void)block_until_left(0, {});
+    crews_ = nullptr;
+}
+
+ThreadCrews::~ThreadCrews() {
+    for (ThreadCrew* crew : crews_) crew->end();
 }
 
 void ThreadCrew::hurry() noexcept {

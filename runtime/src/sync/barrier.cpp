@@ -12,17 +12,31 @@ Barrier::Barrier(std::size_t parties, UniqueFunction<void()> action)
     GROVE_ASSERT(parties > 0, "a Barrier needs at least one party");
 }
 
-std::size_t Barrier::wait(Deadline by) {
-    while (!broken_ && arrived_ == parties_) wait_in(newcomers_, by);
-    if (broken_) throw BrokenBarrier{};
+/// One call of wait(); lies on the waiting greenlet's stack.
+struct Barrier::Party {
+    enum class News { sent_away, let_go, last_to_arrive };
 
-    const std::size_t index = arrived_++;
-    if (arrived_ < parties_) {
-        wait_in(waiters_, by);
+    News news = News::sent_away;
+    std::size_t index = 0;   // once arrived
+    std::uint64_t pass = 0;  // in which it came or, if that was later, arrived
+};
+
+std::size_t Barrier::wait(Deadline by) {
+    if (broken_) throw BrokenBarrier{};
+    Party party{.pass = pass_};
+    if (arrived_ == parties_) {
+        wait_in(newcomers_, party, by);
     } else {
-        run_action();
+        arrive(party);
+        if (arrived_ == parties_) {
+            party.news = Party::News::last_to_arrive;
+        } else {
+            wait_in(arrivals_, party, by);
+        }
     }
-    return index;
+    if (party.news == Party::News::sent_away) throw BrokenBarrier{};
+    if (party.news == Party::News::last_to_arrive) run_action(party);
+    return party.index;
 }
 
 void Barrier::reset() {
@@ -32,22 +46,25 @@ void Barrier::reset() {
 
 void Barrier::abort() { break_pass(pass_); }
 
-/// Until the pass has ended well. Who leaves otherwise breaks the barrier, unless it was woken because it is.
-void Barrier::wait_in(WaitList& list, Deadline by) {
-    struct BreakUnlessWoken {
-        ~BreakUnlessWoken() {
-            if (!woken) barrier.break_pass(barrier.pass_);
+/// Until somebody has news. Who leaves without breaks the pass, if that still lasts.
+void Barrier::wait_in(WaitList& list, Party& party, Deadline by) {
+    struct BreakUnlessNotified {
+        ~BreakUnlessNotified() {
+            if (!notified) barrier.break_pass(party.pass);
         }
         Barrier& barrier;
-        bool woken = false;
-    } guard{*this};
-    bool well = false;
-    guard.woken = detail::wait(list, by, "Barrier::wait", &well);
-    if (!well) throw BrokenBarrier{};
+        const Party& party;
+        bool notified = false;
+    } guard{*this, party};
+    guard.notified = detail::wait(list, by, "Barrier::wait", &party);
 }
 
-void Barrier::run_action() {
-    // The action may block: meanwhile others may leave, or call reset() or abort(), and so end the pass.
+void Barrier::arrive(Party& party) noexcept {
+    party.index = arrived_++;
+    party.pass = pass_;
+}
+
+void Barrier::run_action(const Party& party) {
     struct BreakUnlessDone {
         ~BreakUnlessDone() {
             if (!done) barrier.break_pass(pass);
@@ -55,20 +72,51 @@ void Barrier::run_action() {
         Barrier& barrier;
         std::uint64_t pass;
         bool done = false;
-    } guard{*this, pass_};
+    } guard{*this, party.pass};
+    if (!is_complete(party.pass)) throw BrokenBarrier{};
     if (action_) action_();
+    // Meanwhile others may have left, or called reset() or abort().
+    if (!is_complete(party.pass)) throw BrokenBarrier{};
     guard.done = true;
-    if (pass_ != guard.pass) throw BrokenBarrier{};
     end_pass(true);
 }
 
+/// That pass still lasts, and all are there. Who has just been killed or timed out is not, though it has not run yet
+/// to tell.
+bool Barrier::is_complete(std::uint64_t pass) const noexcept {
+    std::size_t there = 1;  // who asks
+    for (auto* waiter = detail::WaitListAccess::first(arrivals_); waiter; waiter = waiter->next) ++there;
+    return pass == pass_ && there == parties_;
+}
+
 void Barrier::end_pass(bool well) noexcept {
+    const auto dismiss = [](WaitList& list, Party::News news) {
+        while (const detail::Waiter* first = detail::WaitListAccess::first(list)) {
+            static_cast<Party*>(first->payload)->news = news;
+            list.notify_one();
+        }
+    };
     ++pass_;
     arrived_ = 0;
-    for (WaitList* list : {&waiters_, &newcomers_}) {
-        while (const detail::Waiter* first = detail::WaitListAccess::first(*list)) {
-            *static_cast<bool*>(first->payload) = well;
-            list->notify_one();
+    dismiss(arrivals_, well ? Party::News::let_go : Party::News::sent_away);
+    if (well) {
+        admit_newcomers();
+    } else {
+        dismiss(newcomers_, Party::News::sent_away);
+    }
+}
+
+void Barrier::admit_newcomers() noexcept {
+    while (detail::Waiter* first = detail::WaitListAccess::first(newcomers_)) {
+        if (arrived_ == parties_) return;
+        Party& party = *static_cast<Party*>(first->payload);
+        arrive(party);
+        if (arrived_ == parties_) {
+            party.news = Party::News::last_to_arrive;
+            newcomers_.notify_one();
+        } else {
+            detail::WaitListAccess::unlink(*first);
+            detail::WaitListAccess::link(arrivals_, *first);
         }
     }
 }

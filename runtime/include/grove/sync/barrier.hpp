@@ -32,20 +32,26 @@ public:
     [[nodiscard]] bool broken() const noexcept { return broken_; }
 
 private:
-    void wait_in(WaitList&, Deadline);
-    void run_action();
+    struct Party;
+
+    void wait_in(WaitList&, Party&, Deadline);
+    void arrive(Party&) noexcept;
+    void run_action(const Party&);
+    [[nodiscard]] bool is_complete(std::uint64_t pass) const noexcept;
     void end_pass(bool well) noexcept;
+    void admit_newcomers() noexcept;
     void break_pass(std::uint64_t pass) noexcept;
 
     std::size_t parties_;
     UniqueFunction<void()> action_;
 
-    // A pass ends well, by reset() or broken; whoever waited in it is woken and told which.
+    // A pass ends well, broken, or by reset(). Invariant: arrived_ < parties_, or the last to arrive runs the action
+    // or is about to.
     std::uint64_t pass_ = 0;
-    std::size_t arrived_ = 0;  // in this pass; below parties_ unless the action runs
+    std::size_t arrived_ = 0;
     bool broken_ = false;
-    WaitList waiters_;   // have arrived; payload: bool, did the pass end well
-    WaitList newcomers_;  // came while the action ran, and arrive when the pass has ended; payload: the same
+    WaitList arrivals_;   // of this pass; payload: Party
+    WaitList newcomers_;  // came while the action ran: the first arrivals of the next pass; payload: Party
 };
 
 }  // namespace grove

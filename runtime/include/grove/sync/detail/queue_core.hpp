@@ -24,6 +24,8 @@ public:
 
 namespace detail {
 
+[[noreturn]] void throw_shut_down();
+
 /// What BasicQueue and Channel have in common.
 ///
 /// Hand-over is direct. A put() while a getter waits gives it the node; a get() that makes room moves the item of
@@ -129,7 +131,7 @@ public:
 
     void complete(T& item) {
         node_ = &core_.nodes_.make(std::move(item));
-        if (core_.shut_down_) throw ShutDown{};  // by the item's own move
+        if (core_.shut_down_) throw_shut_down();  // by the item's own move
         if (core_.getters_.empty()) {
             core_.store_.push(*node_);
         } else {
@@ -152,7 +154,7 @@ void QueueCore<T, Store>::insert(T& item) {
 
 template <class T, class Store>
 bool QueueCore<T, Store>::try_put(T& item) {
-    if (shut_down_) throw ShutDown{};
+    if (shut_down_) throw_shut_down();
     if (size_ >= capacity_ && getters_.empty()) return false;
     insert(item);
     return true;
@@ -173,7 +175,7 @@ GROVE_COLD bool QueueCore<T, Store>::wait_for_room(T& item, Deadline by) {
     Putter putter{item};
     if (!detail::wait(putters_, by, capacity_ > 0 ? "Queue::put" : "Channel::put", &putter)) return false;
     if (putter.error) std::rethrow_exception(std::move(putter.error));
-    if (putter.refused) throw ShutDown{};
+    if (putter.refused) throw_shut_down();
     return true;
 }
 
@@ -222,7 +224,7 @@ private:
 template <class T, class Store>
 T QueueCore<T, Store>::get() {
     Node* node = nullptr;
-    if (take_or_wait(node, {}) == Got::the_end) throw ShutDown{};
+    if (take_or_wait(node, {}) == Got::the_end) throw_shut_down();
     Taking taking{*this, *node};
     T item(taking.item());
     taking.complete();
@@ -234,7 +236,7 @@ std::optional<T> QueueCore<T, Store>::get(Deadline by) {
     std::optional<T> item;
     Node* node = nullptr;
     const Got got = take_or_wait(node, by);
-    if (got == Got::the_end) throw ShutDown{};
+    if (got == Got::the_end) throw_shut_down();
     if (got == Got::item) {
         Taking taking{*this, *node};
         item.emplace(taking.item());
@@ -251,7 +253,7 @@ std::optional<T> QueueCore<T, Store>::try_get() {
         item.emplace(taking.item());
         taking.complete();
     } else if (shut_down_) {
-        throw ShutDown{};
+        throw_shut_down();
     }
     return item;
 }

@@ -1,0 +1,160 @@
+#include <grove/net/dns.hpp>
+
+#include "core/scheduler.hpp"
+#include "net/loopback.hpp"
+#include "net/resolver.hpp"
+#include "support/grove_test.hpp"
+
+#include <grove/core/greenlet.hpp>
+#include <grove/core/offload.hpp>
+#include <grove/core/timeout.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <ostream>
+#include <thread>
+
+using namespace std::chrono_literals;
+using namespace grove::testing;
+using grove::Errc;
+using grove::spawn;
+using grove::detail::Resolved;
+using grove::net::IpAddress;
+using grove::net::resolve;
+
+namespace {
+
+void use(grove::detail::Resolver::LookUp look_up) {
+    grove::detail::Scheduler::here()->service<grove::detail::Resolver>().set_look_up(look_up);
+}
+
+// How many look-ups are under way, at most at once, and how many came to their end.
+std::atomic<int> running{0};
+std::atomic<int> most{0};
+std::atomic<int> finished{0};
+
+Resolved slow(const std::string& host) {
+    const int now_running = ++running;
+    if (now_running > most) most = now_running;
+    std::this_thread::sleep_for(50ms);
+    --running;
+    ++finished;
+    return {.addresses = {IpAddress::parse(host == "b" ? "10.0.0.2" : "10.0.0.1")}, .ec = {}};
+}
+
+Resolved no_server(const std::string&) {
+    return {.addresses = {}, .ec = std::make_error_code(std::errc::resource_unavailable_try_again)};
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("net/dns");
+
+GROVE_TEST("a literal address is returned as it is") {
+    const grove::NoSwitch forbidden;
+    CHECK(resolve("127.0.0.1") == std::vector{IpAddress::loopback()});
+    CHECK(resolve("::1") == std::vector{IpAddress::parse("::1")});
+}
+
+GROVE_TEST_REAL("localhost is this machine") {
+    const auto addresses = resolve("localhost", patience);
+    CHECK_FALSE(addresses.empty());
+    CHECK(std::ranges::all_of(addresses, &IpAddress::is_loopback));
+}
+
+GROVE_TEST_REAL("what cannot be a name is no host, and nobody is asked") {
+    use([](const std::string&) -> Resolved { std::abort(); });
+    for (const auto& name : {std::string{}, std::string(300, 'x'), std::string{"a\0b", 3}}) {
+        std::error_code ec;
+        CHECK(resolve(name, ec).empty());
+        CHECK(ec == Errc::no_such_host);
+    }
+}
+
+GROVE_TEST_REAL("a failure is told, and names the host") {
+    use(&no_server);
+    std::error_code ec;
+    CHECK(resolve("example.org", ec, patience).empty());
+    CHECK(ec == std::errc::resource_unavailable_try_again);
+    std::string what;
+    try {
+        (void)resolve("example.org", patience);
+    } catch (const std::system_error& error) {
+        what = error.what();
+    }
+    CHECK(what.starts_with("resolve example.org: "));
+}
+
+GROVE_TEST_REAL("while one looks up, others run, and each gets its own answer") {
+    use(&slow);
+    auto a = spawn([] { return resolve("a", patience); });
+    auto b = spawn([] { return resolve("b", patience); });
+    int turns = 0;
+    while (!a.ready() || !b.ready()) {
+        ++turns;
+        grove::sleep(1ms);
+    }
+    CHECK(turns > 5);
+    CHECK(a.get().at(0) == IpAddress::parse("10.0.0.1"));
+    CHECK(b.get().at(0) == IpAddress::parse("10.0.0.2"));
+}
+
+GROVE_TEST_REAL("there are never more threads than eight, and all look-ups get their turn") {
+    use(&slow);
+    most = 0;
+    std::vector<grove::Greenlet<std::vector<IpAddress>>> all;
+    for (int i = 0; i < 20; ++i) all.push_back(spawn([] { return resolve("a", patience); }));
+    grove::join_all(all);
+    for (auto& one : all) CHECK(one.get().size() == 1);
+    CHECK(most == 8);
+}
+
+GROVE_TEST_REAL("a look-up that outlives its deadline, its Timeout or its greenlet is left alone") {
+    use(&slow);
+    finished = 0;
+    std::error_code ec;
+    CHECK(resolve("a", ec, 5ms).empty());
+    CHECK(ec == std::errc::timed_out);
+
+    const bool in_time = grove::try_with_timeout(5ms, [] { (void)resolve("a"); });
+    CHECK_FALSE(in_time);
+
+    auto asking = spawn([] { (void)resolve("a"); });
+    grove::sleep(5ms);
+    asking.kill();
+    CHECK(asking.join(patience));
+    CHECK(asking.killed());
+
+    while (finished < 3) grove::sleep(1ms);
+    CHECK(resolve("b", patience).at(0) == IpAddress::parse("10.0.0.2"));
+}
+
+TEST_CASE("the end of the runtime waits for look-ups that nobody waits for any more") {
+    finished = 0;
+    grove::run([] {
+        use(&slow);
+        std::error_code ec;
+        (void)resolve("a", ec, 1ms);
+    });
+    CHECK(finished == 1);
+}
+
+GROVE_TEST_REAL("slow look-ups do not keep offload from its threads") {
+    use(&slow);
+    std::vector<grove::GreenletRef> asking;
+    for (int i = 0; i < 8; ++i) asking.push_back(spawn([] { (void)resolve("a", patience); }));
+    settle();
+    const int result = grove::offload([] { return 42; });
+    CHECK(result == 42);
+    grove::join_all(asking);
+}
+
+TEST_CASE("on a plain thread it runs right there") {
+    std::error_code ec;
+    CHECK(std::ranges::all_of(resolve("localhost", ec), &IpAddress::is_loopback));
+    CHECK_FALSE(ec);
+}
+
+TEST_SUITE_END();
