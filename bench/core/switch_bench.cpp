@@ -4,8 +4,26 @@
 
 #include "support/bench.hpp"
 
-// Two ready greenlets take turns: each round is two switches. The floor is baseline/context_jump.
+#include <limits>
+
+[[gnu::noinline]] void take_turns(long turns) {
+    for (; turns > 0; --turns) grove::yield();
+}
+
+// Two ready greenlets that run the same code take turns, as the handlers of a server do: each round is two
+// switches. The floor is baseline/context_jump.
 void switch_yield(benchmark::State& state) {
+    auto partner = grove::spawn([] { take_turns(std::numeric_limits<long>::max()); });
+    Counted counted{state};
+    while (state.KeepRunningBatch(1000)) take_turns(1000);
+    show_each(state, "switch", 2);
+    partner.kill();
+    partner.join();
+}
+GROVE_BENCHMARK(switch_yield);
+
+// The same between greenlets at different places: the processor mispredicts where the switch returns to.
+void switch_yield_to_other_code(benchmark::State& state) {
     auto partner = grove::spawn([] {
         for (;;) grove::yield();
     });
@@ -15,7 +33,7 @@ void switch_yield(benchmark::State& state) {
     partner.kill();
     partner.join();
 }
-GROVE_BENCHMARK(switch_yield);
+GROVE_BENCHMARK(switch_yield_to_other_code);
 
 // The same between greenlets that compute in floating point: one has rounded a number since its last turn,
 // the other has not, and the switch costs no more for it.

@@ -61,7 +61,9 @@ void print_summary(const Crawl& crawl, Seconds took) {
         "latency: p50 %.2f ms, p99 %.2f ms\n", percentile(latencies, 0.5), percentile(latencies, 0.99));
     std::printf("redirects: %zu\n", redirects);
 
-    std::printf("errors: %s\n", errors.empty() ? "0" : "");
+    std::size_t failures = 0;
+    for (const auto& [kind, count] : errors) failures += count;
+    std::printf("errors: %zu\n", failures);
     for (const auto& [kind, count] : errors) std::printf("  %zu x %s\n", count, kind.c_str());
 
     constexpr std::size_t most = 10;

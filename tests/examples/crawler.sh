@@ -71,17 +71,7 @@ print(f"listening on 127.0.0.1:{server.server_port}", flush=True)
 server.serve_forever()
 PYTHON
 
-serve_site() {
-    python3 "$work/site.py" "$work/log" >"$work/out" &
-    server=$!
-    for _ in {1..200}; do
-        address=$(sed -n 's/^listening on //p' "$work/out")
-        [[ -z $address ]] || return 0
-        sleep 0.05
-    done
-    fail "the site does not listen"
-}
-serve_site
+launch python3 "$work/site.py" "$work/log"
 site=http://$address
 
 cat >"$work/expected" <<PAGES

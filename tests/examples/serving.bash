@@ -5,7 +5,15 @@ export LC_ALL=C.UTF-8
 bin=$1
 work=$(mktemp -d)
 server=
-trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+clean_up() {
+    if [[ -n $server ]]; then
+        kill -KILL "$server" || true
+        wait "$server" || true
+    fi 2>/dev/null
+    rm -rf "$work"
+}
+trap clean_up EXIT
 
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
@@ -17,18 +25,23 @@ expect() {
     [[ $2 == "$3" ]] || fail "$1: got '$2', expected '$3'"
 }
 
-# start NAME ARGUMENTS...: sets $server, its process, and $address, host:port, once it listens.
-start() {
+# launch COMMAND...: sets $server, its process, and $address, host:port, once it says that it listens.
+launch() {
+    : >"$work/out"
     # A script's background processes ignore SIGINT, unless told otherwise.
-    env --default-signal=INT "$bin/$1" "${@:2}" --port 0 >"$work/out" 2>"$work/err" &
+    env --default-signal=INT "$@" >"$work/out" 2>"$work/err" &
     server=$!
-    address=
     for _ in {1..200}; do
         address=$(sed -n 's/^listening on //p' "$work/out")
         [[ -z $address ]] || return 0
         sleep 0.05
     done
     fail "$1 does not listen: $(cat "$work/err")"
+}
+
+# start NAME ARGUMENTS...: launches that example on a free port.
+start() {
+    launch "$bin/$1" "${@:2}" --port 0
 }
 
 # stop SIGNAL: the server must end by that signal, as its parent expects, and have nothing to say.

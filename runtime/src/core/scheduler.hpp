@@ -186,6 +186,7 @@ private:
     std::atomic<std::uint64_t> switches_{0};
     std::int32_t switches_left_ = 0;  // before the hub has a word
     std::int32_t io_left_ = 0;
+    SettledFloatFlags float_flags_;
     ThreadSlots slots_;
     GreenletState* ended_ = nullptr;  // its stack is given back by whoever runs next
     bool asleep_ = false;             // the hub waits in the loop, without the Gil

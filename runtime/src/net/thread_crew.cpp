@@ -92,7 +92,7 @@ private:
     const bool under_gil_;
     const RuntimeRef runtime_ = this_runtime();
     Os& os_ = os();
-    ThreadCrews* crews_ = &Scheduler::here()->service<ThreadCrews>();  // null: the runtime has ended
+    ThreadCrews* crews_ = &Scheduler::touchable()->service<ThreadCrews>();  // null: the runtime has ended
 };
 
 // --- The server's side ----------------------------------------------------------------------------

@@ -5,6 +5,10 @@
 #include <cxxabi.h>
 #include <pthread.h>
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #if defined(__x86_64__)
 // Puts the address of a return instruction between our caller's and jump_fcontext, which takes it for its own
 // caller's: whoever jumps back here lands on that instruction.
@@ -23,6 +27,18 @@ grove_jump_fcontext:
 #endif
 
 namespace grove::detail {
+
+#if defined(__SSE__)
+SettledFloatFlags::SettledFloatFlags() noexcept : before_{_mm_getcsr()} {
+    _mm_setcsr(before_ | _MM_EXCEPT_MASK);
+}
+SettledFloatFlags::~SettledFloatFlags() {
+    _mm_setcsr(before_);
+}
+#else
+SettledFloatFlags::SettledFloatFlags() noexcept = default;
+SettledFloatFlags::~SettledFloatFlags() = default;
+#endif
 
 ThreadSlots ThreadSlots::of_this_thread() noexcept {
     static_assert(sizeof(ExceptionState) == 2 * sizeof(void*), "the layout of __cxa_eh_globals");
@@ -50,7 +66,6 @@ void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transf
 #elif defined(GROVE_TSAN)
     fiber.sanitizer_fiber = __tsan_create_fiber(0);
 #endif
-    clear_float_flags();  // the new fiber begins with what is set now
     const std::size_t unused = colour(fiber.stack);
     fiber.context =
         boost::context::detail::make_fcontext(fiber.stack.top - unused, fiber.stack.size - unused, entry);

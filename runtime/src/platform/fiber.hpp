@@ -4,10 +4,6 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
-
 #if defined(__SANITIZE_ADDRESS__)
 #define GROVE_ASAN 1
 #elif defined(__SANITIZE_THREAD__)
@@ -45,17 +41,20 @@ void adopt_thread(FiberRecord&) noexcept;
 /// After the fiber has been left for good.
 void forget_fiber(FiberRecord&) noexcept;
 
-/// Boost.Context carries the SSE control word along, and loading one that differs from the present one costs
-/// 65 ns here instead of nothing. Control bits seldom differ, but the sticky exception flags do as soon as
-/// one of the two has rounded a number; they belong to nobody across a call, so we clear them (bench
-/// switch/yield_floating_point).
-inline void clear_float_flags() noexcept {
-#if defined(__SSE__)
-    constexpr unsigned sticky_flags = 0x3f;
-    const unsigned control = _mm_getcsr();
-    if (control & sticky_flags) _mm_setcsr(control & ~sticky_flags);
-#endif
-}
+/// Boost.Context carries the SSE control word along, and loading one that differs from the present one takes
+/// 65 ns instead of nothing. Control bits seldom differ, but the sticky exception flags do as soon as one of
+/// two fibers has rounded a number. So a thread that runs fibers has all of them set from the start: then
+/// nothing changes them but a program that clears them on purpose (bench switch/yield_floating_point).
+class SettledFloatFlags {
+public:
+    SettledFloatFlags() noexcept;
+    ~SettledFloatFlags();
+    SettledFloatFlags(const SettledFloatFlags&) = delete;
+    SettledFloatFlags& operator=(const SettledFloatFlags&) = delete;
+
+private:
+    unsigned before_ = 0;
+};
 
 #if defined(__x86_64__)
 /// jump_fcontext, but it comes back by a return instruction. The library's own comes back by an indirect
@@ -80,7 +79,6 @@ inline void switch_fiber(FiberRecord& from, FiberRecord& to, ThreadSlots slots) 
 #elif defined(GROVE_TSAN)
     __tsan_switch_to_fiber(to.sanitizer_fiber, 0);
 #endif
-    clear_float_flags();
     const auto arrived = grove_jump_fcontext(to.context, &from);
     static_cast<FiberRecord*>(arrived.data)->context = arrived.fctx;
 #if defined(GROVE_ASAN)
@@ -98,7 +96,6 @@ inline void switch_fiber(FiberRecord& from, FiberRecord& to, ThreadSlots slots) 
 #elif defined(GROVE_TSAN)
     __tsan_switch_to_fiber(to.sanitizer_fiber, 0);
 #endif
-    clear_float_flags();
 #if defined(__x86_64__)
     asm volatile("jmp *jump_fcontext@GOTPCREL(%%rip)" : : "D"(to.context), "S"(&from) : "memory");
 #else

@@ -22,35 +22,22 @@ class FifoStore {
 public:
     using Node = QueueNode<T>;
 
-    FifoStore() noexcept = default;
-    FifoStore(const FifoStore&) = delete;
-    FifoStore& operator=(const FifoStore&) = delete;
-
     void push(Node& node) noexcept {
         node.next = nullptr;
-        *end_ = &node;
-        end_ = &node.next;
+        (first_ ? last_->next : first_) = &node;
+        last_ = &node;
     }
     void push_first(Node& node) noexcept {
         if (!first_) return push(node);
         node.next = std::exchange(first_, &node);
     }
-    [[nodiscard]] Node* pop() noexcept {
-        Node* const node = first_;
-        if (!node) return nullptr;
-        first_ = node->next;
-        if (!first_) end_ = &first_;
-        return node;
-    }
+    [[nodiscard]] Node* pop() noexcept { return first_ ? std::exchange(first_, first_->next) : nullptr; }
     [[nodiscard]] const Node* first() const noexcept { return first_; }
-    [[nodiscard]] Node* take_all() noexcept {
-        end_ = &first_;
-        return std::exchange(first_, nullptr);
-    }
+    [[nodiscard]] Node* take_all() noexcept { return std::exchange(first_, nullptr); }
 
 private:
     Node* first_ = nullptr;
-    Node** end_ = &first_;  // where the next one is linked
+    Node* last_ = nullptr;  // valid while there is a first
 };
 
 template <class T>
