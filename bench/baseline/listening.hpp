@@ -23,13 +23,14 @@ class RequestCounter {
 public:
     std::size_t count(std::string_view bytes) noexcept {
         std::size_t requests = 0;
-        for (const char byte : bytes) {
-            if (byte == end[matched_]) {
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            if (matched_ == 0 && (i = bytes.find(end[0], i)) == bytes.npos) break;
+            if (bytes[i] == end[matched_]) {
                 if (++matched_ < end.size()) continue;
                 ++requests;
                 matched_ = 0;
             } else {
-                matched_ = byte == end[0] ? 1 : 0;
+                matched_ = bytes[i] == end[0] ? 1 : 0;
             }
         }
         return requests;

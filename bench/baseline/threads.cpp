@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <semaphore>
 #include <thread>
 #include <unistd.h>
 
@@ -55,6 +56,24 @@ void condition_variable_ping_pong(benchmark::State& state) {
     partner.join();
 }
 BENCHMARK(condition_variable_ping_pong)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
+
+// The same with two semaphores. Compare with semaphore/ping_pong.
+void std_semaphore(benchmark::State& state) {
+    std::binary_semaphore ping{0};
+    std::binary_semaphore pong{0};
+    std::atomic<bool> stopped{false};
+    std::thread partner{[&] {
+        for (ping.acquire(); !stopped; ping.acquire()) pong.release();
+    }};
+    for (auto _ : state) {
+        ping.release();
+        pong.acquire();
+    }
+    stopped = true;
+    ping.release();
+    partner.join();
+}
+BENCHMARK(std_semaphore)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
 
 /// A number threads sleep on, without the spinning of std::atomic::wait.
 class Futex {

@@ -52,18 +52,6 @@ void checkpoint_slow() {
 
 }  // namespace detail
 
-void yield() {
-    if (!detail::running_greenlet) {
-        const detail::GilReleased released;
-        std::this_thread::yield();
-        return;
-    }
-    detail::GreenletState& g = *detail::running_greenlet;
-    detail::throw_if_signalled(g);
-    g.scheduler->yield_now();
-    detail::throw_if_signalled(g);
-}
-
 void sleep(Deadline until) {
     if (!detail::running_greenlet) {
         const detail::GilReleased released;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace grove::detail {
 
@@ -58,7 +59,7 @@ inline void Scheduler::switch_to_hub(FiberRecord& from) noexcept {
     if (ended_) release_ended();
 }
 
-void Scheduler::suspend() {
+[[gnu::always_inline]] inline void Scheduler::switch_away() {
     GROVE_ASSERT(switching_forbidden == 0, "a blocking call inside a NoSwitch scope");
     GreenletState& from = *running_greenlet;
     if (from.canary && !StackPool::canary_intact(from.stack)) stack_overflowed(from);
@@ -66,15 +67,19 @@ void Scheduler::suspend() {
     switch_to(from, ready_.pop_front());
 }
 
-void Scheduler::yield_now() {
+void Scheduler::suspend() { switch_away(); }
+
+[[gnu::always_inline]] inline void Scheduler::let_others_run() {
     GreenletState& g = *running_greenlet;
     g.yielding = true;
     if (ready_.empty()) switches_left_ = 0;  // nobody else: let the hub look at the loop
     make_ready(g);
-    suspend();
+    switch_away();
     g.yielding = false;
     io_left_ = io_budget;
 }
+
+void Scheduler::yield_now() { let_others_run(); }
 
 void Scheduler::suspend_for(const char* what) {
     GreenletState& g = *running_greenlet;
@@ -302,6 +307,18 @@ void Scheduler::report_deadlock() noexcept {
 }  // namespace grove::detail
 
 namespace grove {
+
+void yield() {
+    if (!detail::running_greenlet) {
+        const detail::GilReleased released;
+        std::this_thread::yield();
+        return;
+    }
+    detail::GreenletState& g = *detail::running_greenlet;
+    detail::throw_if_signalled(g);
+    g.scheduler->let_others_run();
+    detail::throw_if_signalled(g);
+}
 
 NoSwitch::NoSwitch() noexcept {
     ++detail::switching_forbidden;

@@ -144,6 +144,7 @@ public:
     [[nodiscard]] T& service();
 
 private:
+    friend void grove::yield();  // the one hot path from outside
     struct MainGreenlet;
     struct ServiceEntry {
         const void* key;
@@ -153,6 +154,8 @@ private:
 
     static void fiber_entry(Transfer);
     static void hub_entry(Transfer);
+    void switch_away();
+    void let_others_run();
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
     void switch_to_hub(FiberRecord& from) noexcept;
     [[nodiscard]] bool begin(GreenletState&) noexcept;

@@ -6,8 +6,10 @@
 #include "http/access.hpp"
 #include "http/deadlines.hpp"
 #include "http/head_text.hpp"
+#include "http/idle_stack.hpp"
 #include "http/server_state.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
@@ -23,6 +25,10 @@ constexpr std::size_t max_drained = 64 * 1024;
 // Before closing with something unread, which would make the system drop our last words too.
 constexpr std::size_t max_lingering = 1024 * 1024;
 constexpr auto lingering_time = 1s;
+// A connection that says nothing for so long is no busy one, and gives back what memory it can.
+constexpr auto busy_pause = 1s;
+// Enough for most responses, head and all, that are sent in one piece.
+constexpr std::size_t kept_while_busy = 2048;
 
 }  // namespace
 
@@ -74,19 +80,29 @@ bool HttpConnection::receive_head() {
 
 std::size_t HttpConnection::receive_first(std::error_code& ec) {
     const http::ServerOptions& options = server_.options();
-    release();
+    if (input_.release()) request_ = {};
+    stream_.release(kept_while_busy);
     idle_.store(true);
     std::size_t n = 0;
     if (!server_.closing().load()) {
-        n = socket_.read_some(input_.make_room(options.max_header_bytes), ec, from_now(options.idle_timeout));
+        const auto room = input_.make_room(options.max_header_bytes);
+        const Deadline end = from_now(options.idle_timeout);
+        const Deadline rest = std::min(from_now(busy_pause), end);
+        n = socket_.read_some(room, ec, rest);
+        if (ec == std::errc::timed_out && rest < end) {
+            release_all();
+            n = socket_.read_some(room, ec, end);
+        }
     }
     idle_.store(false, std::memory_order_relaxed);
     return n;
 }
 
-void HttpConnection::release() noexcept {
-    if (input_.release()) request_ = {};
-    stream_.release();
+void HttpConnection::release_all() noexcept {
+    request_ = {};
+    writer_.headers = {};
+    stream_.release(0);
+    release_unused_stack();
 }
 
 void HttpConnection::end_if_idle() noexcept {

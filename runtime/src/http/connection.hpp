@@ -47,7 +47,7 @@ private:
     void refuse(int status);
     void answer_failure();
     void linger();
-    void release() noexcept;
+    void release_all() noexcept;
 
     HttpServerState& server_;
     net::Socket socket_;

@@ -23,8 +23,6 @@ namespace {
 
 // Up to this much, a copy behind the head costs less than a gathered write.
 constexpr std::size_t joined_write = 1024;
-// An idle connection keeps a buffer of this size, enough for most heads.
-constexpr std::size_t kept_buffer = 1024;
 
 std::uint64_t parse_length(std::string_view text) {
     std::uint64_t length = 0;
@@ -223,8 +221,8 @@ std::size_t ResponseStream::write_some(std::span<std::string_view> pieces, std::
     return written;
 }
 
-void ResponseStream::release() noexcept {
-    if (out_.capacity() > kept_buffer) std::string{}.swap(out_);
+void ResponseStream::release(std::size_t kept) noexcept {
+    if (out_.capacity() > kept) std::string{}.swap(out_);
 }
 
 }  // namespace detail

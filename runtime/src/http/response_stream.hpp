@@ -43,8 +43,8 @@ public:
     /// Whether another request may follow. Valid once finished.
     [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_ && !failed(); }
 
-    /// Lets go of memory that only a long response needs.
-    void release() noexcept;
+    /// Lets go of its buffer, if that is larger.
+    void release(std::size_t kept) noexcept;
 
 private:
     // How the body is sent. dropped: the response has none, whatever is written.
