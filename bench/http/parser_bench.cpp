@@ -1,7 +1,6 @@
-#include "http/parser.hpp"
-
 #include <grove/http/message.hpp>
 
+#include "http/parser.hpp"
 #include "support/bench.hpp"
 
 #include <array>
@@ -29,25 +28,26 @@ void parser_short_request(benchmark::State& state) {
 }
 GROVE_BENCHMARK(parser_short_request);
 
-// What a browser sends: 14 fields in 700 bytes. Their values, too long to be kept inside a string, find the room that
-// those of the request before had.
+// What a browser sends: 14 fields in 700 bytes. Their values, too long to be kept inside a string, find the
+// room that those of the request before had.
 void parser_browser_request(benchmark::State& state) {
-    parse_requests(state,
-                   "GET /en/cpp/thread/counting_semaphore.html HTTP/1.1\r\n"
-                   "Host: en.cppreference.com\r\n"
-                   "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
-                   "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
-                   "Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\n"
-                   "Accept-Encoding: gzip, deflate, br, zstd\r\n"
-                   "Referer: https://en.cppreference.com/w/cpp/thread\r\n"
-                   "Connection: keep-alive\r\n"
-                   "Cookie: theme=dark; session=0123456789abcdef0123456789abcdef\r\n"
-                   "Upgrade-Insecure-Requests: 1\r\n"
-                   "Sec-Fetch-Dest: document\r\n"
-                   "Sec-Fetch-Mode: navigate\r\n"
-                   "Sec-Fetch-Site: same-origin\r\n"
-                   "Sec-Fetch-User: ?1\r\n"
-                   "Priority: u=0, i\r\n\r\n");
+    parse_requests(
+        state,
+        "GET /en/cpp/thread/counting_semaphore.html HTTP/1.1\r\n"
+        "Host: en.cppreference.com\r\n"
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
+        "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n"
+        "Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\n"
+        "Accept-Encoding: gzip, deflate, br, zstd\r\n"
+        "Referer: https://en.cppreference.com/w/cpp/thread\r\n"
+        "Connection: keep-alive\r\n"
+        "Cookie: theme=dark; session=0123456789abcdef0123456789abcdef\r\n"
+        "Upgrade-Insecure-Requests: 1\r\n"
+        "Sec-Fetch-Dest: document\r\n"
+        "Sec-Fetch-Mode: navigate\r\n"
+        "Sec-Fetch-Site: same-origin\r\n"
+        "Sec-Fetch-User: ?1\r\n"
+        "Priority: u=0, i\r\n\r\n");
 }
 GROVE_BENCHMARK(parser_browser_request);
 

@@ -26,8 +26,8 @@ void ask_and_read(benchmark::State& state, grove::http::Server::Handler handler,
 
 }  // namespace
 
-// A request on a kept connection, both ends in this runtime: four system calls and two switches. In a steady state
-// neither the server nor the handler allocates. Compare with net/round_trip.
+// A request on a kept connection, both ends in this runtime: four system calls and two switches. In a steady
+// state neither the server nor the handler allocates. Compare with net/round_trip.
 void server_hello(benchmark::State& state) {
     ask_and_read(
         state,

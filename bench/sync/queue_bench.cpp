@@ -4,7 +4,6 @@
 
 #include "support/bench.hpp"
 
-
 // An item in and out again, nobody waiting: the node is reused, nothing is allocated.
 template <class Queue>
 void put_and_get(benchmark::State& state) {
@@ -17,11 +16,17 @@ void put_and_get(benchmark::State& state) {
         benchmark::DoNotOptimize(queue.get());
     }
 }
-void queue_put_get(benchmark::State& state) { put_and_get<grove::Queue<int>>(state); }
+void queue_put_get(benchmark::State& state) {
+    put_and_get<grove::Queue<int>>(state);
+}
 GROVE_BENCHMARK(queue_put_get);
-void queue_put_get_lifo(benchmark::State& state) { put_and_get<grove::LifoQueue<int>>(state); }
+void queue_put_get_lifo(benchmark::State& state) {
+    put_and_get<grove::LifoQueue<int>>(state);
+}
 GROVE_BENCHMARK(queue_put_get_lifo);
-void queue_put_get_priority(benchmark::State& state) { put_and_get<grove::PriorityQueue<int>>(state); }
+void queue_put_get_priority(benchmark::State& state) {
+    put_and_get<grove::PriorityQueue<int>>(state);
+}
 GROVE_BENCHMARK(queue_put_get_priority);
 
 // A hundred in, a hundred out.
@@ -38,12 +43,17 @@ void fill_and_drain(benchmark::State& state) {
     for (auto _ : state) round();
     show_each(state, "item", count);
 }
-void queue_fill_drain(benchmark::State& state) { fill_and_drain<grove::Queue<int>>(state); }
+void queue_fill_drain(benchmark::State& state) {
+    fill_and_drain<grove::Queue<int>>(state);
+}
 GROVE_BENCHMARK(queue_fill_drain);
-void queue_fill_drain_priority(benchmark::State& state) { fill_and_drain<grove::PriorityQueue<int>>(state); }
+void queue_fill_drain_priority(benchmark::State& state) {
+    fill_and_drain<grove::PriorityQueue<int>>(state);
+}
 GROVE_BENCHMARK(queue_fill_drain_priority);
 
-// Two queues, two greenlets, one put and get each way: two hand-overs and two switches. Compare with switch/yield.
+// Two queues, two greenlets, one put and get each way: two hand-overs and two switches. Compare with
+// switch/yield.
 void queue_round_trip(benchmark::State& state) {
     grove::Queue<int> there;
     grove::Queue<int> back;

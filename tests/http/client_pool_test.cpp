@@ -151,7 +151,7 @@ GROVE_TEST_REAL("a request that met a closed connection is sent once more, if it
     (void)client.post(server.url("/"), "once", {}, ec, patience);
     CHECK(ec == grove::Errc::eof);
     CHECK(dropped == 3);
-    client.get(server.url("/"), patience);  // 4
+    client.get(server.url("/"), patience);                       // 4
     CHECK(client.get(server.url("/"), patience).status == 200);  // 4, then 5
     CHECK(server.connections == 5);
 }

@@ -104,21 +104,29 @@ GROVE_TEST_REAL("a request is sent as it was meant, and the framing is the clien
 GROVE_TEST_REAL("a body ends where the response says so") {
     std::error_code ec;
     CHECK(response_to("GET", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd", ec).body == "abc");
-    CHECK(response_to("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nT: t\r\n\r\n", ec).body ==
-          "abc");
+    CHECK(response_to(
+              "GET",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nT: t\r\n\r\n",
+              ec)
+              .body == "abc");
     CHECK(response_to("GET", "HTTP/1.1 200 OK\r\n\r\nabc", ec).body == "abc");
     CHECK(response_to("GET", "HTTP/1.0 200 OK\r\nContent-Type: a\r\n\r\nabc", ec).body == "abc");
-    CHECK(response_to("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", ec).headers.get("content-length") == "3");
+    CHECK(response_to("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", ec)
+              .headers.get("content-length") == "3");
     CHECK(response_to("GET", "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", ec).status == 204);
     CHECK(response_to("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", ec).status == 304);
-    CHECK(response_to("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", ec)
+    CHECK(response_to("GET",
+                      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 "
+                      "OK\r\nContent-Length: 1\r\n\r\na",
+                      ec)
               .body == "a");
     CHECK_FALSE(ec);
 }
 
 GROVE_TEST_REAL("a response reads the same wherever it is split") {
     const std::string answer =
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n";
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n";
     std::size_t split = 1;
     ScriptedServer server{[&](Wire& wire, int) {
         while (!wire.read_through("\r\n\r\n").empty()) {
@@ -144,7 +152,8 @@ GROVE_TEST_REAL("an answer that is broken, too long or cut off is an error") {
     CHECK(failure_of("SSH-2.0-OpenSSH\r\n\r\n") == grove::Errc::bad_message);
     CHECK(failure_of("HTTP/1.1 101 Switching Protocols\r\n\r\n") == grove::Errc::bad_message);
     CHECK(failure_of(head + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n") == grove::Errc::bad_message);
-    CHECK(failure_of(head + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\na") == grove::Errc::bad_message);
+    CHECK(failure_of(head + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\na") ==
+          grove::Errc::bad_message);
     CHECK(failure_of("") == grove::Errc::eof);
     CHECK(failure_of(head) == grove::Errc::eof);
     CHECK(failure_of(head + "Content-Length: 3\r\n\r\nab") == grove::Errc::eof);
@@ -159,8 +168,17 @@ GROVE_TEST_REAL("an answer that is broken, too long or cut off is an error") {
 GROVE_TEST_REAL("what cannot be asked is refused before anything is sent") {
     Client client;
     std::error_code ec;
-    for (const std::string url : {"", "/path", "example.org", "http:///path", "http://a b/", "http://a:99999/", "http://a:0/",
-                           "http://user:secret@a/", "http://a/b c", "http://[::1/", "http://a/\r\nX: y"}) {
+    for (const std::string url : {"",
+                                  "/path",
+                                  "example.org",
+                                  "http:///path",
+                                  "http://a b/",
+                                  "http://a:99999/",
+                                  "http://a:0/",
+                                  "http://user:secret@a/",
+                                  "http://a/b c",
+                                  "http://[::1/",
+                                  "http://a/\r\nX: y"}) {
         CAPTURE(url);
         (void)client.get(url, ec);
         CHECK(ec == std::errc::invalid_argument);
@@ -169,8 +187,9 @@ GROVE_TEST_REAL("what cannot be asked is refused before anything is sent") {
     CHECK(ec == std::errc::invalid_argument);
     (void)client.get("https://example.org/", ec);
     CHECK(ec == std::errc::protocol_not_supported);
-    CHECK_THROWS_WITH(client.get("https://example.org/"),
-                      "http: GET https://example.org/ (http:// only: this client has no TLS): Protocol not supported");
+    CHECK_THROWS_WITH(
+        client.get("https://example.org/"),
+        "http: GET https://example.org/ (http:// only: this client has no TLS): Protocol not supported");
 }
 
 GROVE_TEST_REAL("a refused connection is the system's error, with the URL") {
@@ -192,7 +211,8 @@ GROVE_TEST("the deadline covers the whole request, and the connection is given u
         accepted = n;
         (void)wire.read_through("\r\n\r\n");
         wire.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
-        for (std::error_code ec; !ec; grove::sleep(400ms)) grove::write(wire.socket, std::string_view{"x"}, ec);
+        for (std::error_code ec; !ec; grove::sleep(400ms))
+            grove::write(wire.socket, std::string_view{"x"}, ec);
     }};
     Client client;
     std::error_code ec;

@@ -1,12 +1,10 @@
 #include "http/parser.hpp"
 
+#include "http/parsing.hpp"
+
 #include <doctest/doctest.h>
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <random>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,60 +12,14 @@
 using namespace std::string_literals;
 using grove::detail::HttpFraming;
 using grove::detail::HttpParser;
+using grove::testing::in_bytes;
+using grove::testing::parse;
+using grove::testing::Parsed;
 using Step = HttpParser::Step;
 
 namespace {
 
 constexpr std::size_t header_limit = 1024;
-
-/// What a parser made of some bytes.
-struct Parsed {
-    Step step = Step::need_more;
-    int fault = 0;
-    grove::detail::HttpHead head;
-    std::string body;
-    std::string rest;  // not consumed
-
-    friend bool operator==(const Parsed& a, const Parsed& b) {
-        return a.step == b.step && a.fault == b.fault && a.body == b.body && a.rest == b.rest &&
-               a.head.framing == b.head.framing && a.head.length == b.head.length &&
-               a.head.keep_alive == b.head.keep_alive;
-    }
-};
-
-/// Feeds the pieces in turn; takes chunks out in portions of that size.
-Parsed parse(HttpParser& parser, const std::vector<std::string_view>& pieces, std::size_t portion = 4096) {
-    Parsed result;
-    bool in_head = true;
-    std::vector<std::byte> room(portion);
-    for (const auto piece : pieces) {
-        result.rest += piece;
-        while (result.step == Step::need_more) {
-            std::size_t produced = 0;
-            const auto [step, consumed] =
-                in_head ? parser.parse_head(result.rest) : parser.parse_chunks(result.rest, room, produced);
-            result.rest.erase(0, consumed);
-            if (!in_head) result.body.append(reinterpret_cast<const char*>(room.data()), produced);
-            if (step == Step::fault) result.fault = parser.fault();
-            const bool chunks_follow =
-                in_head && step == Step::done && parser.head().framing == HttpFraming::chunked;
-            if (chunks_follow) {
-                in_head = false;
-                continue;
-            }
-            result.step = step;
-            if (step == Step::need_more && produced == 0) break;
-        }
-    }
-    if (result.step == Step::done) result.head = parser.head();
-    return result;
-}
-
-std::vector<std::string_view> in_bytes(std::string_view text) {
-    std::vector<std::string_view> bytes;
-    for (std::size_t i = 0; i < text.size(); ++i) bytes.push_back(text.substr(i, 1));
-    return bytes;
-}
 
 Parsed parse_request(std::string_view text, grove::http::Request& request) {
     const auto parser = grove::detail::make_request_parser(header_limit);
@@ -104,7 +56,8 @@ TEST_SUITE_BEGIN("http/parser");
 TEST_CASE("a request's line and fields are taken as they are") {
     grove::http::Request request;
     const auto parsed = parse_request(
-        "PATCH /a%20b?c=d HTTP/1.1\r\nHost: example.org\r\nX-Empty:\r\nx-twice: 1\r\nX-Twice: \t two words \t\r\n\r\nrest",
+        "PATCH /a%20b?c=d HTTP/1.1\r\nHost: example.org\r\nX-Empty:\r\nx-twice: 1\r\nX-Twice: \t two words "
+        "\t\r\n\r\nrest",
         request);
 
     CHECK(parsed.step == Step::done);
@@ -123,7 +76,8 @@ TEST_CASE("one parser reads one request after the other") {
     const auto parser = grove::detail::make_request_parser(header_limit);
     grove::http::Request request;
     parser->start(request);
-    const auto first = parse(*parser, {"GET /1 HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\nGET /2 HTTP/1.1\r\nHost: b\r\n\r\n"});
+    const auto first =
+        parse(*parser, {"GET /1 HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\nGET /2 HTTP/1.1\r\nHost: b\r\n\r\n"});
     REQUIRE(first.step == Step::done);
 
     parser->start(request);
@@ -239,9 +193,20 @@ TEST_CASE("the limit holds for heads that come line by line") {
     CHECK(parse(*parser, lines).fault == 431);
 }
 
+TEST_CASE("more fields than anyone needs are 431, however short") {
+    grove::http::Request request;
+    const auto parser = grove::detail::make_request_parser(64 * 1024);
+    std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";
+    for (int i = 0; i < 999; ++i) text += "a:\r\n";
+    parser->start(request);
+    CHECK(parse(*parser, {text + "\r\n"}).step == Step::done);
+    parser->start(request);
+    CHECK(parse(*parser, {text + "a:\r\n\r\n"}).fault == 431);
+}
+
 TEST_CASE("chunks are taken out of their frames") {
-    const auto parsed = parse_request(
-        chunked("5\r\nhello\r\n1;name=value\r\n,\r\n00A;a;b=\"c d\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nrest"));
+    const auto parsed = parse_request(chunked(
+        "5\r\nhello\r\n1;name=value\r\n,\r\n00A;a;b=\"c d\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nrest"));
 
     CHECK(parsed.step == Step::done);
     CHECK(parsed.head.framing == HttpFraming::chunked);
@@ -256,7 +221,8 @@ TEST_CASE("trailers are not fields") {
 }
 
 TEST_CASE("a chunked body reads the same wherever it is split") {
-    const std::string text = chunked("5\r\nhello\r\n2\r\n, \r\nb\r\nhow are you\r\n0\r\nA: b\r\n\r\n") + "GET";
+    const std::string text =
+        chunked("5\r\nhello\r\n2\r\n, \r\nb\r\nhow are you\r\n0\r\nA: b\r\n\r\n") + "GET";
     const Parsed whole = parse_request(text);
     REQUIRE(whole.step == Step::done);
     REQUIRE(whole.body == "hello, how are you");
@@ -319,7 +285,8 @@ TEST_CASE("a response's framing follows from its status, its fields and the requ
     const auto until_close = parse_response("HTTP/1.1 200 OK\r\n\r\n");
     CHECK(until_close.head.framing == HttpFraming::until_close);
     CHECK_FALSE(until_close.head.keep_alive);
-    const auto chunks = parse_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+    const auto chunks =
+        parse_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
     CHECK(chunks.body == "x");
 }
 
@@ -329,70 +296,9 @@ TEST_CASE("what is not a response is refused") {
     CHECK(parse_response("HTTP/1.1 099 Low\r\n\r\n").fault != 0);
     CHECK(parse_response("HTTP/2.0 200 OK\r\n\r\n").fault != 0);
     CHECK(parse_response("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n").fault != 0);
-    CHECK(parse_response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n").fault != 0);
-}
-
-// --- whatever comes -------------------------------------------------------------------------------
-
-namespace {
-
-const std::array<std::string, 6> corpus = {
-    "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\nAccept: */*\r\n\r\n",
-    "POST /form?x=y HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
-    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\na;b=\"c\"\r\n0123456789\r\n0\r\nT: x\r\n\r\n",
-    "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc",
-    "HTTP/1.1 301 Moved\r\nLocation: http://b/\r\nContent-Length: 0\r\n\r\n",
-};
-
-class Mutator {
-public:
-    explicit Mutator(unsigned seed) : random_{seed} {}
-
-    std::string operator()(std::string text) {
-        static constexpr std::string_view favourites{"\r\n\0: \t0fF;\"\x7f\xff,H", 16};
-        for (std::size_t i = 0, n = 1 + below(4); i < n && !text.empty(); ++i) {
-            const std::size_t at = below(text.size());
-            switch (below(5)) {
-                case 0: text[at] = static_cast<char>(below(256)); break;
-                case 1: text[at] = favourites[below(favourites.size())]; break;
-                case 2: text.erase(at, 1 + below(4)); break;
-                case 3: text.insert(at, 1, favourites[below(favourites.size())]); break;
-                default: text.insert(at, text.substr(below(text.size()), 1 + below(16)));
-            }
-        }
-        return text;
-    }
-    std::size_t below(std::size_t n) { return random_() % n; }
-
-private:
-    std::mt19937 random_;
-};
-
-}  // namespace
-
-TEST_CASE("no mutation of a message makes a parser fail, or see another message when it comes in pieces") {
-    Mutator mutate{1};
-    const auto parser = grove::detail::make_request_parser(header_limit);
-    const auto answers = grove::detail::make_response_parser(header_limit);
-    grove::http::Request request;
-    grove::http::Response response;
-    int accepted = 0;
-    for (int i = 0; i < 20'000; ++i) {
-        const std::string text = mutate(corpus[mutate.below(corpus.size())]);
-        parser->start(request);
-        const Parsed whole = parse(*parser, {text});
-        parser->start(request);
-        const Parsed split = parse(*parser, in_bytes(text), 1 + mutate.below(8));
-        accepted += whole.step == Step::done;
-        CAPTURE(text);
-        REQUIRE((whole.step == Step::done) == (split.step == Step::done));
-        if (whole.step == Step::done) REQUIRE(whole == split);
-
-        answers->start(response, mutate.below(2) == 0);
-        (void)parse(*answers, in_bytes(text));
-    }
-    CHECK(accepted > 1000);
+    CHECK(
+        parse_response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n").fault !=
+        0);
 }
 
 TEST_SUITE_END();

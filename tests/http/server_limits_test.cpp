@@ -24,11 +24,14 @@ using grove::testing::Wire;
 
 namespace {
 
-void mirror(Request& request, ResponseWriter& response) { response.send(request.body.read_all(1 << 30)); }
+void mirror(Request& request, ResponseWriter& response) {
+    response.send(request.body.read_all(1 << 30));
+}
 
 std::string refusal(std::string_view status) {
-    return "HTTP/1.1 " + std::string{status} + "\r\nContent-Type: text/plain\r\nContent-Length: " +
-           std::to_string(status.size() + 1) + "\r\nConnection: close\r\n\r\n" + std::string{status} + "\n";
+    return "HTTP/1.1 " + std::string{status} +
+           "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(status.size() + 1) +
+           "\r\nConnection: close\r\n\r\n" + std::string{status} + "\n";
 }
 
 constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -47,11 +50,14 @@ GROVE_TEST_REAL("bad requests get their status, and the server goes on") {
     CHECK(undated(server.ask("what is this then?\r\n\r\n")) == refusal("400 Bad Request"));
     CHECK(undated(server.ask("\x16\x03\x01\x02\x00\x01\x00\x01"s)) == refusal("400 Bad Request"));
     CHECK(undated(server.ask("GET / HTTP/1.1\r\n\r\n")) == refusal("400 Bad Request"));
-    CHECK(undated(server.ask("GET / HTTP/3.0\r\nHost: a\r\n\r\n")) == refusal("505 HTTP Version Not Supported"));
+    CHECK(undated(server.ask("GET / HTTP/3.0\r\nHost: a\r\n\r\n")) ==
+          refusal("505 HTTP Version Not Supported"));
     CHECK(undated(server.ask(post_with + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc")) ==
           refusal("400 Bad Request"));
-    CHECK(undated(server.ask(post_with + "Transfer-Encoding: gzip\r\n\r\n")) == refusal("501 Not Implemented"));
-    CHECK(undated(server.ask(post_with + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n")) == refusal("400 Bad Request"));
+    CHECK(undated(server.ask(post_with + "Transfer-Encoding: gzip\r\n\r\n")) ==
+          refusal("501 Not Implemented"));
+    CHECK(undated(server.ask(post_with + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n")) ==
+          refusal("400 Bad Request"));
     CHECK(undated(server.ask(get)) == ok);
 }
 
@@ -66,7 +72,10 @@ GROVE_TEST_REAL("a head of 1 MiB is 431") {
     auto wire = server.connect();
     auto sender = grove::spawn([&] {
         std::error_code ec;  // the server may have had enough before
-        grove::write(wire.socket, "GET / HTTP/1.1\r\nHost: a\r\nA: " + std::string(1 << 20, 'a'), ec, grove::testing::patience);
+        grove::write(wire.socket,
+                     "GET / HTTP/1.1\r\nHost: a\r\nA: " + std::string(1 << 20, 'a'),
+                     ec,
+                     grove::testing::patience);
     });
     CHECK(undated(wire.read_through("Large\n")) == refusal("431 Request Header Fields Too Large"));
     sender.join();
@@ -86,14 +95,17 @@ GROVE_TEST_REAL("a body above the limit is 413, announced or not") {
           refusal("413 Content Too Large"));
     CHECK(undated(server.ask(std::string{post} + "Content-Length: 99999999999999\r\n\r\n")) ==
           refusal("413 Content Too Large"));
-    CHECK(undated(server.ask(std::string{post} + "Transfer-Encoding: chunked\r\n\r\n3E9\r\n" + body + "\r\n0\r\n\r\n")) ==
-          refusal("413 Content Too Large"));
-    CHECK(server.ask(std::string{post} + "Content-Length: 1000\r\n\r\n" + body.substr(1)).ends_with(body.substr(1)));
+    CHECK(undated(server.ask(std::string{post} + "Transfer-Encoding: chunked\r\n\r\n3E9\r\n" + body +
+                             "\r\n0\r\n\r\n")) == refusal("413 Content Too Large"));
+    CHECK(server.ask(std::string{post} + "Content-Length: 1000\r\n\r\n" + body.substr(1))
+              .ends_with(body.substr(1)));
 }
 
 GROVE_TEST_REAL("a body that its handler finds too long is 413") {
-    TestServer server{[](Request& request, ResponseWriter& response) { response.send(request.body.read_all(3)); }};
-    CHECK(undated(server.ask(std::string{post} + "Content-Length: 4\r\n\r\nabcd")) == refusal("413 Content Too Large"));
+    TestServer server{
+        [](Request& request, ResponseWriter& response) { response.send(request.body.read_all(3)); }};
+    CHECK(undated(server.ask(std::string{post} + "Content-Length: 4\r\n\r\nabcd")) ==
+          refusal("413 Content Too Large"));
     CHECK(server.ask(std::string{post} + "Content-Length: 3\r\n\r\nabc").ends_with("\r\n\r\nabc"));
 }
 
@@ -115,11 +127,13 @@ GROVE_TEST_REAL("a handler hears how its body failed") {
 GROVE_TEST_REAL("no mutation of a request upsets the server") {
     TestServer server{&mirror};
     std::mt19937 random{7};
-    const std::string requests = std::string{get} + std::string{post} + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" +
+    const std::string requests = std::string{get} + std::string{post} +
+                                 "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" +
                                  std::string{post} + "Content-Length: 3\r\n\r\nabc";
     for (int i = 0; i < 300; ++i) {
         std::string text = requests;
-        for (unsigned n = 1 + random() % 4; n > 0; --n) text[random() % text.size()] = static_cast<char>(random());
+        for (unsigned n = 1 + random() % 4; n > 0; --n)
+            text[random() % text.size()] = static_cast<char>(random());
         const std::string response = server.ask(text);
         CHECK((response.empty() || response.starts_with("HTTP/1.1 ")));
     }
@@ -186,9 +200,10 @@ GROVE_TEST("a handler's own deadline on a body is no fault of the client's") {
 GROVE_TEST("a client that takes nothing of its response does not hold the handler for ever") {
     std::error_code ec;
     TestServer server{[&](Request&, ResponseWriter& response) {
-        const std::string piece(1 << 20, 'x');
-        while (!ec) response.write(piece, ec);
-    }, {.stall_timeout = 5s}};
+                          const std::string piece(1 << 20, 'x');
+                          while (!ec) response.write(piece, ec);
+                      },
+                      {.stall_timeout = 5s}};
     auto wire = server.connect();
     wire.send(get);
     grove::sleep(10s);
@@ -271,7 +286,8 @@ GROVE_TEST_REAL("stop with grace ends idle connections at once and lets requests
     CHECK(fresh.read_to_end() == "");
     CHECK_FALSE(stopper.ready());
     go_on.notify_one();
-    CHECK(undated(busy.read_to_end()) == "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
+    CHECK(undated(busy.read_to_end()) ==
+          "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
     stopper.join();
 }
 
@@ -298,7 +314,8 @@ GROVE_TEST("stop kills what does not finish in time") {
 
 GROVE_TEST_REAL("stop ends idle connections of threads too") {
     for (const auto model : {grove::net::Model::threads, grove::net::Model::gil_threads}) {
-        TestServer server{[](Request&, ResponseWriter& response) { response.send("done"); }, {.net = {.model = model}}};
+        TestServer server{[](Request&, ResponseWriter& response) { response.send("done"); },
+                          {.net = {.model = model}}};
         auto idle = server.connect();
         idle.send(get);
         (void)idle.read_through("done");

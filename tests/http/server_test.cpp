@@ -23,8 +23,8 @@ void mirror(Request& request, ResponseWriter& response) {
 }
 
 std::string answer(std::string_view body, std::string_view fields = "") {
-    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string{fields} +
-           "\r\n" + std::string{body};
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           std::string{fields} + "\r\n" + std::string{body};
 }
 
 constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -42,9 +42,11 @@ GROVE_TEST_REAL("a response has its status, a date, the handler's fields and a l
     }};
     const std::string response = server.ask(last_get);
 
-    CHECK(undated(response) ==
-          "HTTP/1.1 404 Not Found\r\nX-Reason: gone\r\nContent-Length: 8\r\nConnection: close\r\n\r\nnot here");
-    const auto date = response.substr(response.find("Date: "), std::string_view{"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"}.size());
+    CHECK(
+        undated(response) ==
+        "HTTP/1.1 404 Not Found\r\nX-Reason: gone\r\nContent-Length: 8\r\nConnection: close\r\n\r\nnot here");
+    const auto date = response.substr(response.find("Date: "),
+                                      std::string_view{"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"}.size());
     CHECK(date.ends_with(" GMT\r\n"));
     CHECK(date[9] == ',');
 }
@@ -86,10 +88,11 @@ GROVE_TEST_REAL("a handler may close the connection") {
 
 GROVE_TEST_REAL("pipelined requests are answered in order, bodies and all") {
     TestServer server{&mirror};
-    CHECK(undated(server.ask("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
-                             "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
-                             "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-                             "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n")) ==
+    CHECK(undated(server.ask(
+              "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+              "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+              "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+              "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n")) ==
           answer("GET /1 ") + answer("POST /2 hello") + answer("POST /3 abc") + answer("GET /4 "));
 }
 
@@ -98,7 +101,8 @@ GROVE_TEST_REAL("pipelined requests are answered in order, bodies and all") {
 GROVE_TEST_REAL("a request reads the same wherever it is split") {
     TestServer server{&mirror};
     const std::string request =
-        "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n";
+        "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n "
+        "world\r\n0\r\n\r\n";
     auto wire = server.connect();
     for (std::size_t i = 1; i < request.size(); ++i) {
         CAPTURE(i);
@@ -111,10 +115,10 @@ GROVE_TEST_REAL("a request reads the same wherever it is split") {
 
 GROVE_TEST_REAL("a body that no handler read is dropped, and the next request is served") {
     TestServer server{[](Request& request, ResponseWriter& response) { response.send(request.target); }};
-    CHECK(undated(server.ask("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + std::string(20'000, 'x') +
-                             "POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" +
-                             std::string{last_get})) ==
-          answer("/1") + answer("/2") + answer("/", "Connection: close\r\n"));
+    CHECK(undated(server.ask(
+              "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + std::string(20'000, 'x') +
+              "POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" +
+              std::string{last_get})) == answer("/1") + answer("/2") + answer("/", "Connection: close\r\n"));
 }
 
 GROVE_TEST_REAL("an answer can be read though the handler left most of a large body unread") {
@@ -135,7 +139,8 @@ GROVE_TEST_REAL("a large body arrives whole, in whatever portions it is read") {
     auto wire = server.connect();
     wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + body);
     CHECK(undated(wire.read_through("\r\n\r\n3000000")) == answer("3000000"));
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2DC6C0\r\n" + body + "\r\n0\r\n\r\n");
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2DC6C0\r\n" + body +
+              "\r\n0\r\n\r\n");
     CHECK(undated(wire.read_through("\r\n\r\n3000000")) == answer("3000000"));
 }
 
@@ -229,7 +234,8 @@ GROVE_TEST_REAL("HEAD, 204 and 304 have no body") {
     }};
     const auto ask = [&](std::string_view method, std::string_view target) {
         // The second request shows that nothing was left behind.
-        const std::string first = std::string{method} + " " + std::string{target} + " HTTP/1.1\r\nHost: a\r\n\r\n";
+        const std::string first =
+            std::string{method} + " " + std::string{target} + " HTTP/1.1\r\nHost: a\r\n\r\n";
         const std::string response = undated(server.ask(first + "HEAD /204 HTTP/1.1\r\nHost: a\r\n\r\n"));
         const std::string_view second = "HTTP/1.1 204 No Content\r\n\r\n";
         REQUIRE(response.ends_with(second));

@@ -22,7 +22,9 @@ namespace grove::testing {
 /// Long enough for a slow machine; whoever waits that long has failed.
 inline constexpr std::chrono::seconds patience{20};
 
-inline net::Endpoint any_port() { return net::Endpoint::parse("127.0.0.1:0"); }
+inline net::Endpoint any_port() {
+    return net::Endpoint::parse("127.0.0.1:0");
+}
 
 class Wire {
 public:
@@ -100,7 +102,8 @@ public:
     /// n: the how-manieth connection it is, from 1.
     using Script = std::function<void(Wire&, int n)>;
 
-    explicit ScriptedServer(Script script) : listener{net::Listener::bind(any_port())}, script_{std::move(script)} {
+    explicit ScriptedServer(Script script)
+        : listener{net::Listener::bind(any_port())}, script_{std::move(script)} {
         acceptor_ = spawn([this] { accept_all(); });
     }
     ~ScriptedServer() {
@@ -108,7 +111,9 @@ public:
         acceptor_.join();
     }
 
-    std::string url(std::string_view path) const { return "http://" + listener.local().to_string() + std::string{path}; }
+    std::string url(std::string_view path) const {
+        return "http://" + listener.local().to_string() + std::string{path};
+    }
     int open() const { return static_cast<int>(conversations_.size()); }
 
     net::Listener listener;

@@ -1,8 +1,7 @@
-#include "support/grove_test.hpp"
-
 #include <grove/core/runtime.hpp>
 
 #include "core/run_main.hpp"
+#include "support/grove_test.hpp"
 #include "support/virtual_loop.hpp"
 
 #include <cstdlib>

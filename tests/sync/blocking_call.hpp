@@ -8,13 +8,14 @@
 
 #include <chrono>
 
-// What every blocking call of the primitives promises, checked in one place. A test describes its call by a class:
+// What every blocking call of the primitives promises, checked in one place. A test describes its call by a
+// class:
 //
 //     struct Acquire {
 //         bool wait(Deadline by) { return permits.acquire(by); }   // true: got it
-//         void satisfy() { permits.release(); }                    // what one waiter waits for, there and then
-//         static constexpr bool is_remembered = true;              // also when nobody waits
-//         Semaphore permits{0};
+//         void satisfy() { permits.release(); }                    // what one waiter waits for, there and
+//         then static constexpr bool is_remembered = true;              // also when nobody waits Semaphore
+//         permits{0};
 //     };
 //     GROVE_TEST("acquire keeps the promises of a blocking call") { check_blocking_call<Acquire>(); }
 
@@ -94,7 +95,7 @@ void check_kill_after_notification() {
     call.satisfy();
     waiter.greenlet.kill();
     waiter.greenlet.join();
-    CHECK(waiter.got_it);               // the wait returned,
+    CHECK(waiter.got_it);             // the wait returned,
     CHECK(waiter.greenlet.killed());  // the next one threw
 }
 

@@ -40,8 +40,12 @@ struct PutAlone {
 
 }  // namespace
 
-GROVE_TEST("get keeps the promises of a blocking call") { grove::testing::check_blocking_call<GetAlone>(); }
-GROVE_TEST("put keeps the promises of a blocking call") { grove::testing::check_blocking_call<PutAlone>(); }
+GROVE_TEST("get keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<GetAlone>();
+}
+GROVE_TEST("put keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<PutAlone>();
+}
 
 GROVE_TEST("put returns when a get has taken the item") {
     Channel<std::unique_ptr<int>> channel;

@@ -21,7 +21,8 @@ using grove::Event;
 using grove::spawn;
 
 static_assert(!std::is_copy_constructible_v<Event> && !std::is_move_constructible_v<Event>);
-static_assert(!std::is_copy_constructible_v<AsyncResult<int>> && !std::is_move_constructible_v<AsyncResult<int>>);
+static_assert(!std::is_copy_constructible_v<AsyncResult<int>> &&
+              !std::is_move_constructible_v<AsyncResult<int>>);
 static_assert(std::is_same_v<decltype(std::declval<const AsyncResult<int>&>().get()), const int&>);
 static_assert(std::is_same_v<decltype(std::declval<AsyncResult<int>&&>().get()), int>);
 static_assert(std::is_same_v<decltype(std::declval<const AsyncResult<int&>&>().get()), int&>);

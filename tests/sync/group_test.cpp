@@ -36,11 +36,15 @@ struct JoinGroup {
     grove::Greenlet<> member;
 };
 
-void wait_to_be_killed() { grove::sleep({}); }
+void wait_to_be_killed() {
+    grove::sleep({});
+}
 
 }  // namespace
 
-GROVE_TEST("join keeps the promises of a blocking call") { grove::testing::check_blocking_call<JoinGroup>(); }
+GROVE_TEST("join keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<JoinGroup>();
+}
 
 GROVE_TEST("spawn starts members, with arguments, and join waits for them all") {
     Group group;
@@ -75,7 +79,8 @@ GROVE_TEST("a member knows where it was spawned") {
 
 GROVE_TEST("one that fails does not disturb the others, nor anybody else") {
     bool reported = false;
-    grove::set_unhandled_exception_handler([&](const grove::GreenletRef&, const std::exception_ptr&) { reported = true; });
+    grove::set_unhandled_exception_handler(
+        [&](const grove::GreenletRef&, const std::exception_ptr&) { reported = true; });
     bool finished = false;
     Group group;
     auto failing = group.spawn([] { throw std::runtime_error{"no"}; });

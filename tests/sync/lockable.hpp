@@ -27,7 +27,9 @@ concept TimedLockable = Lockable<M> && requires(M& m,
 };
 
 template <class M>
-concept SharedTimedLockable = requires(M& m, std::chrono::milliseconds delay, std::chrono::system_clock::time_point at) {
+concept SharedTimedLockable = requires(M& m,
+                                       std::chrono::milliseconds delay,
+                                       std::chrono::system_clock::time_point at) {
     { m.lock_shared() } -> std::same_as<void>;
     { m.unlock_shared() } -> std::same_as<void>;
     { m.try_lock_shared() } -> std::same_as<bool>;

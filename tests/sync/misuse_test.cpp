@@ -115,9 +115,12 @@ TEST_CASE("a condition is waited for with the lock held") {
 TEST_CASE("nothing is destroyed while greenlets wait for it") {
     const char* const sentence = "a WaitList is destroyed while greenlets wait in it";
     CHECK(dies(sentence, [] { destroy_waited_for<grove::Event>([](auto& event) { event.wait(); }); }));
-    CHECK(dies(sentence, [] { destroy_waited_for<grove::Semaphore>([](auto& permits) { permits.acquire(); }, 0); }));
-    CHECK(dies(sentence, [] { destroy_waited_for<grove::Queue<int>>([](auto& queue) { (void)queue.get(); }); }));
-    CHECK(dies(sentence, [] { destroy_waited_for<grove::Barrier>([](auto& barrier) { barrier.wait(); }, 2); }));
+    CHECK(dies(sentence,
+               [] { destroy_waited_for<grove::Semaphore>([](auto& permits) { permits.acquire(); }, 0); }));
+    CHECK(dies(sentence,
+               [] { destroy_waited_for<grove::Queue<int>>([](auto& queue) { (void)queue.get(); }); }));
+    CHECK(
+        dies(sentence, [] { destroy_waited_for<grove::Barrier>([](auto& barrier) { barrier.wait(); }, 2); }));
 }
 
 TEST_CASE("sizes and exceptions are not nothing") {

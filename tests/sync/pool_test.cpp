@@ -37,12 +37,16 @@ struct FullPool {
 };
 
 struct SpawnIntoFull : FullPool {
-    bool wait(Deadline by) { return pool.try_spawn(by, [] {}).has_value(); }
+    bool wait(Deadline by) {
+        return pool.try_spawn(by, [] {}).has_value();
+    }
 };
 
 }  // namespace
 
-GROVE_TEST("spawn keeps the promises of a blocking call") { grove::testing::check_blocking_call<SpawnIntoFull>(); }
+GROVE_TEST("spawn keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<SpawnIntoFull>();
+}
 
 GROVE_TEST("as many run at once as there are places") {
     Pool pool{3};

@@ -66,9 +66,15 @@ std::string drain(auto& queue) {
 
 }  // namespace
 
-GROVE_TEST("get keeps the promises of a blocking call") { grove::testing::check_blocking_call<GetFromEmpty>(); }
-GROVE_TEST("put keeps the promises of a blocking call") { grove::testing::check_blocking_call<PutIntoFull>(); }
-GROVE_TEST("join keeps the promises of a blocking call") { grove::testing::check_blocking_call<JoinUnfinished>(); }
+GROVE_TEST("get keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<GetFromEmpty>();
+}
+GROVE_TEST("put keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<PutIntoFull>();
+}
+GROVE_TEST("join keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<JoinUnfinished>();
+}
 
 // --- order ------------------------------------------------------------------------------------
 
@@ -337,7 +343,7 @@ GROVE_TEST_REAL("a native thread under the Gil puts, takes and shuts down") {
         grove::offload([&] {
             const std::scoped_lock held{grove::gil()};
             CHECK_THROWS_AS((void)rows.get(), std::logic_error);  // it would have to wait
-            CHECK(rows.put_nowait("one"));  // goes to main, which waits
+            CHECK(rows.put_nowait("one"));                        // goes to main, which waits
             rows.put("two");
             CHECK(rows.get_nowait() == "two");
             rows.put("three");

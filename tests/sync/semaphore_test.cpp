@@ -20,7 +20,8 @@ using grove::Semaphore;
 using grove::spawn;
 
 static_assert(!std::is_copy_constructible_v<Semaphore> && !std::is_move_constructible_v<Semaphore>);
-static_assert(!std::is_copy_constructible_v<BoundedSemaphore> && !std::is_move_constructible_v<BoundedSemaphore>);
+static_assert(!std::is_copy_constructible_v<BoundedSemaphore> &&
+              !std::is_move_constructible_v<BoundedSemaphore>);
 
 TEST_SUITE_BEGIN("sync/semaphore");
 
@@ -35,7 +36,9 @@ struct Acquire {
 
 }  // namespace
 
-GROVE_TEST("acquire keeps the promises of a blocking call") { grove::testing::check_blocking_call<Acquire>(); }
+GROVE_TEST("acquire keeps the promises of a blocking call") {
+    grove::testing::check_blocking_call<Acquire>();
+}
 
 GROVE_TEST("permits are counted down and up") {
     Semaphore permits{2};

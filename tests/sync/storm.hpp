@@ -28,9 +28,12 @@ public:
     /// A pause of some kind, or none.
     void pause() {
         switch (roll(4)) {
-            case 0: return sleep(moment());
-            case 1: return yield();
-            default: return;
+            case 0:
+                return sleep(moment());
+            case 1:
+                return yield();
+            default:
+                return;
         }
     }
 
@@ -43,9 +46,9 @@ inline std::uint64_t number_from_environment(const char* name, std::uint64_t oth
     return text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
-/// Drives many greenlets through `Subject::step(Dice&)` again and again, lets time-outs expire around the steps and
-/// kills greenlets, also in the turn in which they were notified. When all have ended, `Subject::is_whole()` must hold.
-/// GROVE_STORM_SEED chooses one seed, GROVE_STORM_SIZE how many greenlets.
+/// Drives many greenlets through `Subject::step(Dice&)` again and again, lets time-outs expire around the
+/// steps and kills greenlets, also in the turn in which they were notified. When all have ended,
+/// `Subject::is_whole()` must hold. GROVE_STORM_SEED chooses one seed, GROVE_STORM_SIZE how many greenlets.
 template <class Subject>
 void storm() {
     const std::uint64_t chosen = number_from_environment("GROVE_STORM_SEED", 0);

@@ -1,4 +1,7 @@
-// Kills and time-outs at every moment, over every primitive: no permit, no item, no wake-up is lost or doubled.
+// Kills and time-outs at every moment, over every primitive: no permit, no item, no wake-up is lost or
+// doubled.
+
+#include "sync/storm.hpp"
 
 #include <grove/sync/barrier.hpp>
 #include <grove/sync/event.hpp>
@@ -9,7 +12,6 @@
 #include <grove/sync/semaphore.hpp>
 
 #include "support/grove_test.hpp"
-#include "sync/storm.hpp"
 
 #include <algorithm>
 #include <concepts>
@@ -52,8 +54,12 @@ struct SemaphoreStorm {
     void step(Dice& dice) {
         bool got_it = false;
         switch (dice.roll(3)) {
-            case 0: got_it = permits.try_acquire(); break;
-            case 1: got_it = permits.acquire(dice.moment()); break;
+            case 0:
+                got_it = permits.try_acquire();
+                break;
+            case 1:
+                got_it = permits.acquire(dice.moment());
+                break;
             default:
                 permits.acquire();
                 got_it = true;
@@ -77,9 +83,14 @@ struct LockStorm {
     void step(Dice& dice) {
         std::unique_lock held{lock, std::defer_lock};
         switch (dice.roll(3)) {
-            case 0: (void)held.try_lock(); break;
-            case 1: (void)held.try_lock_for(dice.moment()); break;
-            default: held.lock();
+            case 0:
+                (void)held.try_lock();
+                break;
+            case 1:
+                (void)held.try_lock_for(dice.moment());
+                break;
+            default:
+                held.lock();
         }
         if (!held) return;
         const Room::Visit visit{room};
@@ -177,8 +188,12 @@ struct QueueStorm {
         auto item = std::make_unique<std::size_t>(name);
         bool is_in = false;
         switch (dice.roll(3)) {
-            case 0: is_in = queue.put_nowait(std::move(item)); break;
-            case 1: is_in = queue.put(std::move(item), dice.moment()); break;
+            case 0:
+                is_in = queue.put_nowait(std::move(item));
+                break;
+            case 1:
+                is_in = queue.put(std::move(item), dice.moment());
+                break;
             default:
                 queue.put(std::move(item));
                 is_in = true;
@@ -189,9 +204,14 @@ struct QueueStorm {
     void take(Dice& dice) {
         std::optional<std::unique_ptr<std::size_t>> item;
         switch (dice.roll(3)) {
-            case 0: item = queue.get_nowait(); break;
-            case 1: item = queue.get(dice.moment()); break;
-            default: item = queue.get();
+            case 0:
+                item = queue.get_nowait();
+                break;
+            case 1:
+                item = queue.get(dice.moment());
+                break;
+            default:
+                item = queue.get();
         }
         if (item) --balance[**item];
     }
@@ -221,10 +241,14 @@ using Item = std::unique_ptr<std::size_t>;
 struct EventStorm {
     void step(Dice& dice) {
         switch (dice.roll(4)) {
-            case 0: return event.set();
-            case 1: return event.clear();
-            case 2: return event.wait();
-            default: (void)event.wait(dice.moment());
+            case 0:
+                return event.set();
+            case 1:
+                return event.clear();
+            case 2:
+                return event.wait();
+            default:
+                (void)event.wait(dice.moment());
         }
     }
     [[nodiscard]] static bool is_whole() { return true; }
@@ -264,15 +288,22 @@ struct PoolStorm {
         };
         const auto visit_as_mapped = [&](int) { return visit(); };
         switch (dice.roll(6)) {
-            case 0: (void)pool.try_spawn(dice.moment(), visit); return;
-            case 1: (void)pool.spawn(visit).join(dice.moment()); return;
-            case 2: return unless_killed([&] { (void)pool.map(std::vector{1, 2}, visit_as_mapped); });
-            case 3: return unless_killed([&] { (void)pool.imap(std::vector{1, 2, 3}, visit_as_mapped).next(); });
+            case 0:
+                (void)pool.try_spawn(dice.moment(), visit);
+                return;
+            case 1:
+                (void)pool.spawn(visit).join(dice.moment());
+                return;
+            case 2:
+                return unless_killed([&] { (void)pool.map(std::vector{1, 2}, visit_as_mapped); });
+            case 3:
+                return unless_killed([&] { (void)pool.imap(std::vector{1, 2, 3}, visit_as_mapped).next(); });
             case 4:
                 pool.wait_available();
                 if (dice.one_in(10)) pool.kill();
                 return;
-            default: (void)pool.join(dice.moment());
+            default:
+                (void)pool.join(dice.moment());
         }
     }
     static void unless_killed(auto map) {
@@ -317,18 +348,44 @@ struct TaskGroupStorm {
 
 }  // namespace
 
-GROVE_TEST("semaphores") { storm<SemaphoreStorm>(); }
-GROVE_TEST("locks") { storm<LockStorm<grove::Lock>>(); }
-GROVE_TEST("recursive locks") { storm<LockStorm<grove::RLock>>(); }
-GROVE_TEST("reader-writer locks") { storm<RWLockStorm>(); }
-GROVE_TEST("conditions") { storm<ConditionStorm>(); }
-GROVE_TEST("queues") { storm<QueueStorm<grove::Queue<Item>>>(); }
-GROVE_TEST("LIFO queues") { storm<QueueStorm<grove::LifoQueue<Item>>>(); }
-GROVE_TEST("priority queues") { storm<QueueStorm<grove::PriorityQueue<Item>>>(); }
-GROVE_TEST("channels") { storm<QueueStorm<grove::Channel<Item>>>(); }
-GROVE_TEST("events") { storm<EventStorm>(); }
-GROVE_TEST("barriers") { storm<BarrierStorm>(); }
-GROVE_TEST("pools") { storm<PoolStorm>(); }
-GROVE_TEST("task groups") { storm<TaskGroupStorm>(); }
+GROVE_TEST("semaphores") {
+    storm<SemaphoreStorm>();
+}
+GROVE_TEST("locks") {
+    storm<LockStorm<grove::Lock>>();
+}
+GROVE_TEST("recursive locks") {
+    storm<LockStorm<grove::RLock>>();
+}
+GROVE_TEST("reader-writer locks") {
+    storm<RWLockStorm>();
+}
+GROVE_TEST("conditions") {
+    storm<ConditionStorm>();
+}
+GROVE_TEST("queues") {
+    storm<QueueStorm<grove::Queue<Item>>>();
+}
+GROVE_TEST("LIFO queues") {
+    storm<QueueStorm<grove::LifoQueue<Item>>>();
+}
+GROVE_TEST("priority queues") {
+    storm<QueueStorm<grove::PriorityQueue<Item>>>();
+}
+GROVE_TEST("channels") {
+    storm<QueueStorm<grove::Channel<Item>>>();
+}
+GROVE_TEST("events") {
+    storm<EventStorm>();
+}
+GROVE_TEST("barriers") {
+    storm<BarrierStorm>();
+}
+GROVE_TEST("pools") {
+    storm<PoolStorm>();
+}
+GROVE_TEST("task groups") {
+    storm<TaskGroupStorm>();
+}
 
 TEST_SUITE_END();

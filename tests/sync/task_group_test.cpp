@@ -24,7 +24,9 @@ struct CountAtEnd {
     int& count;
 };
 
-[[noreturn]] void fail(const char* why) { throw std::runtime_error{why}; }
+[[noreturn]] void fail(const char* why) {
+    throw std::runtime_error{why};
+}
 
 }  // namespace
 

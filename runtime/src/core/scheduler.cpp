@@ -67,7 +67,9 @@ inline void Scheduler::switch_to_hub(FiberRecord& from) noexcept {
     switch_to(from, ready_.pop_front());
 }
 
-void Scheduler::suspend() { switch_away(); }
+void Scheduler::suspend() {
+    switch_away();
+}
 
 [[gnu::always_inline]] inline void Scheduler::let_others_run() {
     GreenletState& g = *running_greenlet;
@@ -79,7 +81,9 @@ void Scheduler::suspend() { switch_away(); }
     io_left_ = io_budget;
 }
 
-void Scheduler::yield_now() { let_others_run(); }
+void Scheduler::yield_now() {
+    let_others_run();
+}
 
 void Scheduler::suspend_for(const char* what) {
     GreenletState& g = *running_greenlet;

@@ -20,7 +20,9 @@ constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t chunk_buffer = 16 * 1024;
 constexpr std::size_t chunk_room = 4 * 1024;
 
-std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span{text}); }
+std::span<const std::byte> bytes_of(std::string_view text) noexcept {
+    return std::as_bytes(std::span{text});
+}
 
 }  // namespace
 
@@ -40,7 +42,9 @@ void HttpBody::start(std::uint64_t limit) noexcept {
     failure_.clear();
 }
 
-std::uint64_t HttpBody::announced() const noexcept { return framing_ == HttpFraming::length ? left_ : 0; }
+std::uint64_t HttpBody::announced() const noexcept {
+    return framing_ == HttpFraming::length ? left_ : 0;
+}
 
 std::size_t HttpBody::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     if (failure_) return fail(failure_, ec);

@@ -17,8 +17,8 @@ namespace grove::detail {
 /// The body of the message that comes in on a connection, taken out of its framing. One object serves the
 /// connection's messages in turn.
 ///
-/// A failure is final: the bytes behind it belong to nobody, and every later read fails the same way. Only running
-/// into the caller's own deadline is none.
+/// A failure is final: the bytes behind it belong to nobody, and every later read fails the same way. Only
+/// running into the caller's own deadline is none.
 class HttpBody final : public BodySource {
 public:
     HttpBody(net::Socket&, InputBuffer&, HttpParser&, std::chrono::milliseconds stall_timeout) noexcept;

@@ -24,7 +24,9 @@ Client::Client(const ClientOptions& options) : pool_{std::make_unique<detail::Ht
 
 Client::~Client() = default;
 
-Response Client::get(std::string_view url, Deadline by) { return request("GET", url, {}, {}, by); }
+Response Client::get(std::string_view url, Deadline by) {
+    return request("GET", url, {}, {}, by);
+}
 
 Response Client::get(std::string_view url, std::error_code& ec, Deadline by) {
     return request("GET", url, {}, {}, ec, by);
@@ -39,8 +41,11 @@ Response Client::post(
     return request("POST", url, headers, body, ec, by);
 }
 
-Response Client::request(
-    std::string_view method, std::string_view url, const Headers& headers, std::string_view body, Deadline by) {
+Response Client::request(std::string_view method,
+                         std::string_view url,
+                         const Headers& headers,
+                         std::string_view body,
+                         Deadline by) {
     std::error_code ec;
     Response response = request(method, url, headers, body, ec, by);
     if (ec) throw_failure(ec, method, url);

@@ -20,7 +20,9 @@ namespace {
 // So much of a body leaves together with its head.
 constexpr std::size_t joined_write = 16 * 1024;
 
-std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span{text}); }
+std::span<const std::byte> bytes_of(std::string_view text) noexcept {
+    return std::as_bytes(std::span{text});
+}
 
 bool is_framing(std::string_view name) noexcept {
     return equal_without_case(name, "content-length") || equal_without_case(name, "transfer-encoding");
@@ -60,7 +62,8 @@ void HttpClientConnection::exchange(const HttpCall& call,
     send(call, ec, by);
     if (ec == std::errc::timed_out) return;
 
-    // A server that wants no more of the request answers and closes: then sending fails, but the answer is there.
+    // A server that wants no more of the request answers and closes: then sending fails, but the answer is
+    // there.
     const std::error_code unsent = ec;
     receive_head(call, response, ec, by);
     if (ec && unsent) ec = unsent;

@@ -24,7 +24,8 @@ struct HttpCall {
     std::string_view body;
 };
 
-/// The client's end of a connection. One call after the other; after one that did not leave it reusable, none.
+/// The client's end of a connection. One call after the other; after one that did not leave it reusable,
+/// none.
 class HttpClientConnection {
 public:
     HttpClientConnection(net::Socket, const http::ClientOptions&);

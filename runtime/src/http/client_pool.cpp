@@ -17,7 +17,8 @@ namespace {
 
 /// Whether doing it twice comes to the same (RFC 9110, 9.2.2).
 bool is_idempotent(std::string_view method) noexcept {
-    static constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    static constexpr std::array<std::string_view, 6> methods{
+        "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
     return std::ranges::find(methods, method) != methods.end();
 }
 
@@ -95,7 +96,9 @@ HttpPool::Origins::iterator HttpPool::find_origin(const HttpUrl& url) {
     return origins_.try_emplace(url.authority, options_.connections_per_host).first;
 }
 
-std::unique_ptr<HttpClientConnection> HttpPool::connect(const HttpUrl& url, std::error_code& ec, Deadline by) {
+std::unique_ptr<HttpClientConnection> HttpPool::connect(const HttpUrl& url,
+                                                        std::error_code& ec,
+                                                        Deadline by) {
     net::Socket socket = net::Socket::connect(url.host, url.port, ec, by);
     if (ec) return nullptr;
     return std::make_unique<HttpClientConnection>(std::move(socket), options_);

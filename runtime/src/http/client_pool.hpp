@@ -17,7 +17,8 @@ namespace grove::detail {
 
 /// A client's connections by where they lead, kept between calls.
 ///
-/// 1. An origin has as many permits as connections may be open to it. A call holds one permit; it takes an idle
+/// 1. An origin has as many permits as connections may be open to it. A call holds one permit; it takes an
+/// idle
 ///    connection, or makes one, and puts it back only if nothing can be left of the call in it.
 /// 2. An origin lives while somebody uses it or it has an idle connection: users > 0 or !idle.empty().
 /// 3. idle is in order of time: the last is taken first, so the first ones grow old.
@@ -46,7 +47,9 @@ private:
     class Lease;
 
     [[nodiscard]] Origins::iterator find_origin(const HttpUrl&);
-    [[nodiscard]] std::unique_ptr<HttpClientConnection> connect(const HttpUrl&, std::error_code& ec, Deadline by);
+    [[nodiscard]] std::unique_ptr<HttpClientConnection> connect(const HttpUrl&,
+                                                                std::error_code& ec,
+                                                                Deadline by);
     void drop_old(Origin&, Clock::time_point now) noexcept;
     void drop_all_old() noexcept;
 

@@ -42,7 +42,9 @@ HttpConnection::HttpConnection(HttpServerState& server, net::Socket socket)
     server_.add(*this);
 }
 
-HttpConnection::~HttpConnection() { server_.remove(*this); }
+HttpConnection::~HttpConnection() {
+    server_.remove(*this);
+}
 
 void HttpConnection::serve() {
     while (receive_head() && answer()) {
@@ -108,7 +110,8 @@ void HttpConnection::release_all() noexcept {
 void HttpConnection::end_if_idle() noexcept {
     if (!idle_.load()) return;
     std::error_code ec;
-    socket_.shutdown(net::Side::read, ec);  // its read returns 0; a request that is already there is still answered
+    socket_.shutdown(net::Side::read,
+                     ec);  // its read returns 0; a request that is already there is still answered
 }
 
 // --- the answer -----------------------------------------------------------------------------------
@@ -145,7 +148,8 @@ bool HttpConnection::call_handler() {
 
 bool HttpConnection::finish() {
     if (stream_.failed()) return false;
-    if (stream_.keep_alive() && body_.drain(max_drained, from_now(server_.options().header_timeout))) return true;
+    if (stream_.keep_alive() && body_.drain(max_drained, from_now(server_.options().header_timeout)))
+        return true;
     if (!body_.complete() || !input_.empty()) linger();
     return false;
 }

@@ -17,11 +17,11 @@ namespace grove::detail {
 
 class HttpServerState;
 
-/// One connection of a server, with all that its requests and responses are made of, used again for each. Lies on
-/// the stack of its greenlet or thread.
+/// One connection of a server, with all that its requests and responses are made of, used again for each.
+/// Lies on the stack of its greenlet or thread.
 ///
-/// The life of a request: receive_head() waits for its first byte, then for its blank line · answer() runs the
-/// handler, which reads body_ and writes stream_, and clears up after it.
+/// The life of a request: receive_head() waits for its first byte, then for its blank line · answer() runs
+/// the handler, which reads body_ and writes stream_, and clears up after it.
 class HttpConnection {
 public:
     HttpConnection(HttpServerState&, net::Socket);

@@ -11,7 +11,8 @@ namespace grove::detail {
 
 /// "HTTP/1.1 404 Not Found\r\n"
 void append_status_line(std::string& out, int status);
-/// "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", by the system's clock. Cost: a copy, but once per second and thread.
+/// "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", by the system's clock. Cost: a copy, but once per second and
+/// thread.
 void append_date(std::string& out);
 void append_field(std::string& out, std::string_view name, std::string_view value);
 /// In base 10 for lengths, in base 16 for chunks.

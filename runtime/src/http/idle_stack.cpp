@@ -3,9 +3,9 @@
 #include <grove/core/detail/greenlet_state.hpp>
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdint>
+#include <unistd.h>
 
 namespace grove::detail {
 

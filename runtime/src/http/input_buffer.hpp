@@ -11,8 +11,9 @@
 
 namespace grove::detail {
 
-/// Bytes that came in and wait to be understood. Small messages fit inside; what does not fit goes to the heap until
-/// the buffer is empty and released, so a connection that waits for its next message holds no memory but this.
+/// Bytes that came in and wait to be understood. Small messages fit inside; what does not fit goes to the
+/// heap until the buffer is empty and released, so a connection that waits for its next message holds no
+/// memory but this.
 ///
 /// Invariant: begin_ <= end_ <= capacity_. bytes() do not move but in make_room().
 class InputBuffer {
@@ -30,7 +31,8 @@ public:
         if (begin_ == end_) begin_ = end_ = 0;
     }
 
-    /// Where to read to. Grows if that is less than `wanted`, and is empty only if there are `limit` bytes already.
+    /// Where to read to. Grows if that is less than `wanted`, and is empty only if there are `limit` bytes
+    /// already.
     [[nodiscard]] std::span<std::byte> make_room(std::size_t limit, std::size_t wanted = 1) {
         if (capacity_ - end_ < wanted) reserve_more(limit, wanted);
         return std::as_writable_bytes(std::span{data() + end_, capacity_ - end_});
@@ -66,7 +68,8 @@ private:
 inline void InputBuffer::reserve_more(std::size_t limit, std::size_t wanted) {
     const std::size_t size = end_ - begin_;
     if (capacity_ - size < wanted && capacity_ < limit) {
-        const std::size_t capacity = std::min(std::max(first_large, capacity_ * 2), std::max(limit, small_size));
+        const std::size_t capacity =
+            std::min(std::max(first_large, capacity_ * 2), std::max(limit, small_size));
         std::unique_ptr<char[]> larger{new char[capacity]};
         std::memcpy(larger.get(), data() + begin_, size);
         large_ = std::move(larger);

@@ -11,7 +11,9 @@ namespace grove {
 
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 constexpr bool is_token_char(char c) noexcept {
     return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
@@ -31,7 +33,8 @@ std::string_view trimmed(std::string_view text) noexcept {
 void check_field(std::string_view name, std::string_view value) {
     if (!detail::is_token(name)) throw std::invalid_argument{"http: a field's name is not a token"};
     if (!std::ranges::all_of(value, is_value_char)) {
-        throw std::invalid_argument{"http: the value of " + std::string{name} + " has a control character in it"};
+        throw std::invalid_argument{"http: the value of " + std::string{name} +
+                                    " has a control character in it"};
     }
 }
 
@@ -105,7 +108,9 @@ void Headers::append(std::string_view name, std::string_view value) {
     ++count_;
 }
 
-void Headers::erase(std::string_view name) noexcept { drop_from(0, name); }
+void Headers::erase(std::string_view name) noexcept {
+    drop_from(0, name);
+}
 
 void Headers::drop_from(std::size_t first, std::string_view name) noexcept {
     // Those that go are swapped to the end of the set ones, and so keep their room.
@@ -118,7 +123,9 @@ void Headers::drop_from(std::size_t first, std::string_view name) noexcept {
     count_ = kept;
 }
 
-void Headers::clear() noexcept { count_ = 0; }
+void Headers::clear() noexcept {
+    count_ = 0;
+}
 
 // --- BodyReader -----------------------------------------------------------------------------------
 
@@ -143,7 +150,8 @@ std::string BodyReader::read_all(std::size_t limit, Deadline by) {
 
 std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadline by) {
     constexpr std::size_t least_room = 1024;
-    constexpr std::size_t most_trusted = 1024 * 1024;  // of what a peer announces: beyond, it has to send it first
+    constexpr std::size_t most_trusted =
+        1024 * 1024;  // of what a peer announces: beyond, it has to send it first
     const std::uint64_t announced = source_ ? source_->announced() : 0;
     const std::size_t first_room = std::clamp<std::uint64_t>(announced + 1, least_room, most_trusted);
     std::string whole;
@@ -151,7 +159,8 @@ std::string BodyReader::read_all(std::size_t limit, std::error_code& ec, Deadlin
     for (;;) {
         if (size == whole.size()) {
             std::size_t room = std::max(first_room, size);
-            if (limit - size < room) room = limit - size + 1;  // one byte more than may come, to see whether it does
+            if (limit - size < room)
+                room = limit - size + 1;  // one byte more than may come, to see whether it does
             whole.resize(size + room);
         }
         const std::size_t n = read_some(std::as_writable_bytes(std::span{whole}).subspan(size), ec, by);

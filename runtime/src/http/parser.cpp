@@ -23,15 +23,21 @@ namespace beast_http = boost::beast::http;
 using BeastError = boost::beast::error_code;
 using BeastView = boost::beast::string_view;
 
+// Fields cost more than the bytes they came in: 64 KiB of the shortest would become a MiB.
+constexpr std::size_t max_fields = 1000;
 // A chunk's line, or all trailers. Far more than anyone sends, and less than the buffer they must fit in.
 constexpr std::size_t max_chunk_line = 8 * 1024;
-// "0\r\n\r\n": nothing shorter can follow in a chunked body outside of a chunk's data. (Fed less, Beast 1.81 asserts.)
+// "0\r\n\r\n": nothing shorter can follow in a chunked body outside of a chunk's data. (Fed less, Beast 1.81
+// asserts.)
 constexpr std::size_t shortest_end = 5;
 
-std::string_view view(BeastView text) noexcept { return {text.data(), text.size()}; }
+std::string_view view(BeastView text) noexcept {
+    return {text.data(), text.size()};
+}
 
 bool has_control(std::string_view text) noexcept {
-    return std::ranges::any_of(text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+    return std::ranges::any_of(
+        text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
 }
 
 bool is_number(std::string_view text) noexcept {
@@ -64,12 +70,15 @@ public:
     [[nodiscard]] HttpHead head() const;
 
 private:
-    void on_request_impl(beast_http::verb, BeastView method, BeastView target, int version, BeastError&) override;
+    void on_request_impl(
+        beast_http::verb, BeastView method, BeastView target, int version, BeastError&) override;
     void on_response_impl(int status, BeastView reason, int version, BeastError&) override;
     void on_field_impl(beast_http::field, BeastView name, BeastView value, BeastError&) override;
     void on_header_impl(BeastError&) override;
     void on_body_init_impl(const boost::optional<std::uint64_t>&, BeastError&) override {}
-    std::size_t on_body_impl(BeastView, BeastError&) override { return 0; }  // bodies of known length do not come here
+    std::size_t on_body_impl(BeastView, BeastError&) override {
+        return 0;
+    }  // bodies of known length do not come here
     void on_chunk_header_impl(std::uint64_t size, BeastView extensions, BeastError&) override;
     std::size_t on_chunk_body_impl(std::uint64_t left, BeastView data, BeastError&) override;
     void on_finish_impl(BeastError&) override {}
@@ -112,15 +121,21 @@ void Machine<is_request>::on_response_impl(int status, BeastView, int version, B
 }
 
 template <bool is_request>
-void Machine<is_request>::on_field_impl(beast_http::field field, BeastView name, BeastView value, BeastError& ec) {
+void Machine<is_request>::on_field_impl(beast_http::field field,
+                                        BeastView name,
+                                        BeastView value,
+                                        BeastError& ec) {
     if (is_folded(view(name), view(value))) return refuse(400, ec);
     if (this->is_header_done()) return;  // a trailer: who reads those?
+    if (message_.headers.size() == max_fields) return refuse(431, ec);
     check_framing_field(field, view(value), ec);
     if (!ec) HttpAccess::add(message_.headers, view(name), view(value));
 }
 
 template <bool is_request>
-void Machine<is_request>::check_framing_field(beast_http::field field, std::string_view value, BeastError& ec) {
+void Machine<is_request>::check_framing_field(beast_http::field field,
+                                              std::string_view value,
+                                              BeastError& ec) {
     switch (field) {
         case beast_http::field::host:
             ++hosts_;
@@ -152,7 +167,8 @@ bool Machine<is_request>::is_folded(std::string_view name, std::string_view valu
     const std::less<> before;
     const char* const name_end = name.data() + name.size();
     const char* const input_end = input_.data() + input_.size();
-    if (before(value.data(), name_end) || before(input_end, value.data())) return true;  // in a buffer of Beast's
+    if (before(value.data(), name_end) || before(input_end, value.data()))
+        return true;  // in a buffer of Beast's
     return std::find(name_end, value.data(), '\n') != value.data();
 }
 
@@ -194,7 +210,8 @@ HttpHead Machine<is_request>::head() const {
 /// Whether a request line's third word is like "HTTP/9.9": a version we do not speak, rather than garbage.
 bool names_a_version(std::string_view bytes) noexcept {
     auto version = bytes.substr(0, bytes.find("\r\n"));
-    for (int words = 0; words < 2; ++words) version.remove_prefix(std::min(version.find(' '), version.size() - 1) + 1);
+    for (int words = 0; words < 2; ++words)
+        version.remove_prefix(std::min(version.find(' '), version.size() - 1) + 1);
     return version.size() == 8 && version.starts_with("HTTP/") && is_number(version.substr(5, 1)) &&
            version[6] == '.' && is_number(version.substr(7, 1));
 }

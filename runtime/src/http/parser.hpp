@@ -22,12 +22,13 @@ struct HttpHead {
     bool expects_continue = false;  ///< "Expect: 100-continue"
 };
 
-/// One HTTP/1 message after the other, out of bytes as they arrive. Two readers of the same bytes that see different
-/// messages in them are how requests are smuggled, so it takes nothing that could be read in two ways: see faults
-/// in parser.cpp, and tests/http/parser_test.cpp.
+/// One HTTP/1 message after the other, out of bytes as they arrive. Two readers of the same bytes that see
+/// different messages in them are how requests are smuggled, so it takes nothing that could be read in two
+/// ways: see faults in parser.cpp, and tests/http/parser_test.cpp.
 ///
-/// Per message: start() · parse_head() until done · if chunked, parse_chunks() until done. Both take the bytes that
-/// were not consumed yet, with those that came since behind them, and are never called after done or fault.
+/// Per message: start() · parse_head() until done · if chunked, parse_chunks() until done. Both take the
+/// bytes that were not consumed yet, with those that came since behind them, and are never called after done
+/// or fault.
 class HttpParser {
 public:
     enum class Step : std::uint8_t { done, need_more, fault };
@@ -39,8 +40,8 @@ public:
     virtual ~HttpParser() = default;
 
     [[nodiscard]] virtual Result parse_head(std::string_view bytes) = 0;
-    /// Takes the chunks' data out of their frames. need_more: of bytes, or of room. Data that came together with a
-    /// fault does not count.
+    /// Takes the chunks' data out of their frames. need_more: of bytes, or of room. Data that came together
+    /// with a fault does not count.
     [[nodiscard]] virtual Result parse_chunks(std::string_view bytes,
                                               std::span<std::byte> into,
                                               std::size_t& produced) = 0;

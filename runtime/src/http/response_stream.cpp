@@ -38,11 +38,16 @@ enum class Role { plain, length, coding, connection, date };
 
 Role role_of(std::string_view name) noexcept {
     switch (name.size()) {
-        case 4: return equal_without_case(name, "date") ? Role::date : Role::plain;
-        case 10: return equal_without_case(name, "connection") ? Role::connection : Role::plain;
-        case 14: return equal_without_case(name, "content-length") ? Role::length : Role::plain;
-        case 17: return equal_without_case(name, "transfer-encoding") ? Role::coding : Role::plain;
-        default: return Role::plain;
+        case 4:
+            return equal_without_case(name, "date") ? Role::date : Role::plain;
+        case 10:
+            return equal_without_case(name, "connection") ? Role::connection : Role::plain;
+        case 14:
+            return equal_without_case(name, "content-length") ? Role::length : Role::plain;
+        case 17:
+            return equal_without_case(name, "transfer-encoding") ? Role::coding : Role::plain;
+        default:
+            return Role::plain;
     }
 }
 
@@ -99,13 +104,15 @@ void ResponseStream::finish(const http::ResponseWriter& writer, std::error_code&
 // --- the head -------------------------------------------------------------------------------------
 
 void ResponseStream::begin(const http::ResponseWriter& writer, std::optional<std::uint64_t> known_length) {
-    if (writer.status < 200 || writer.status > 999) throw std::invalid_argument{"http: no status to answer with"};
+    if (writer.status < 200 || writer.status > 999)
+        throw std::invalid_argument{"http: no status to answer with"};
     out_.clear();  // an earlier begin() may have thrown
     append_status_line(out_, writer.status);
     const Announced announced = append_fields(writer.headers);
     if (!announced.date) append_date(out_);
 
-    if (request_body_.owes_continue()) {  // the body may come or not: no telling where the next request begins
+    if (request_body_
+            .owes_continue()) {  // the body may come or not: no telling where the next request begins
         request_body_.forgo_continue();
         keep_alive_ = false;
     }
@@ -187,7 +194,10 @@ std::string_view ResponseStream::clipped(std::string_view piece) {
     return piece;
 }
 
-void ResponseStream::flush(std::string_view piece, std::string_view suffix, std::error_code& ec, Deadline by) {
+void ResponseStream::flush(std::string_view piece,
+                           std::string_view suffix,
+                           std::error_code& ec,
+                           Deadline by) {
     ec = failure_;
     if (ec) return out_.clear();
     failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
@@ -251,7 +261,9 @@ void ResponseWriter::send(std::string_view whole, std::error_code& ec, Deadline 
     stream_.send(*this, whole, ec, by);
 }
 
-bool ResponseWriter::started() const noexcept { return stream_.started(); }
+bool ResponseWriter::started() const noexcept {
+    return stream_.started();
+}
 
 }  // namespace http
 }  // namespace grove

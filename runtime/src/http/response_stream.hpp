@@ -18,8 +18,8 @@
 
 namespace grove::detail {
 
-/// A server's responses on their way out, in turn: the head, the framing, and the count of what was announced.
-/// What a call writes leaves in one system call, as far as the socket takes it.
+/// A server's responses on their way out, in turn: the head, the framing, and the count of what was
+/// announced. What a call writes leaves in one system call, as far as the socket takes it.
 ///
 /// A failure is final, as is being killed in the middle of a write: nobody knows how much has left.
 class ResponseStream {

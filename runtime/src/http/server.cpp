@@ -1,6 +1,5 @@
-#include <grove/http/server.hpp>
-
 #include <grove/core/timeout.hpp>
+#include <grove/http/server.hpp>
 
 #include "http/connection.hpp"
 #include "http/server_state.hpp"
@@ -16,7 +15,8 @@ HttpServerState::HttpServerState(const net::Endpoint& at,
                                  const http::ServerOptions& options)
     : handler_{std::move(handler)},
       options_{options},
-      listener_{at, [this](net::Socket socket, const net::Endpoint&) { serve(std::move(socket)); }, options.net} {}
+      listener_{
+          at, [this](net::Socket socket, const net::Endpoint&) { serve(std::move(socket)); }, options.net} {}
 
 void HttpServerState::serve(net::Socket socket) {
     HttpConnection{*this, std::move(socket)}.serve();
@@ -56,15 +56,25 @@ Server::~Server() {
     stop();
 }
 
-void Server::start() { state_->listener().start(); }
+void Server::start() {
+    state_->listener().start();
+}
 
-void Server::serve_forever() { state_->listener().serve_forever(); }
+void Server::serve_forever() {
+    state_->listener().serve_forever();
+}
 
-void Server::stop(Deadline grace) { state_->stop(grace); }
+void Server::stop(Deadline grace) {
+    state_->stop(grace);
+}
 
-net::Endpoint Server::endpoint() const { return state_->listener().endpoint(); }
+net::Endpoint Server::endpoint() const {
+    return state_->listener().endpoint();
+}
 
-std::size_t Server::connections() const noexcept { return state_->listener().connections(); }
+std::size_t Server::connections() const noexcept {
+    return state_->listener().connections();
+}
 
 }  // namespace http
 }  // namespace grove

@@ -33,7 +33,8 @@ private:
     const http::ServerOptions options_;
     std::atomic<bool> closing_{false};  // stop() was called: no more requests
 
-    std::mutex mutex_;  // with Model::threads they come and go at once; never held across anything that blocks
+    std::mutex
+        mutex_;  // with Model::threads they come and go at once; never held across anything that blocks
     HttpConnection* first_ = nullptr;  // guarded by mutex_, as are their links
 
     net::StreamServer listener_;  // the first to be destroyed: its greenlets and threads use the rest

@@ -13,8 +13,9 @@ namespace {
 constexpr std::uint16_t default_port = 80;
 
 std::string lower_case(std::string text) {
-    std::ranges::transform(
-        text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
     return text;
 }
 

@@ -31,19 +31,20 @@ protected:
     ~FdWatch() = default;
 };
 
-/// Where the scheduler sleeps, behind four verbs: poll, wake, watch, now. Knows descriptors and time, nothing of
-/// greenlets; a test puts a virtual clock or a simulated network in its place.
+/// Where the scheduler sleeps, behind four verbs: poll, wake, watch, now. Knows descriptors and time, nothing
+/// of greenlets; a test puts a virtual clock or a simulated network in its place.
 ///
-/// poll() collects what happened and may run without the Gil; deliver() tells the watches and runs under it. All
-/// but wake() is called by the runtime's thread, or by a thread that holds its Gil.
+/// poll() collects what happened and may run without the Gil; deliver() tells the watches and runs under it.
+/// All but wake() is called by the runtime's thread, or by a thread that holds its Gil.
 class EventLoop {
 public:
     virtual ~EventLoop() = default;
 
-    /// Waits until something happened, wake() was called, or the deadline has come. One that has passed only looks.
-    /// False if nothing happened.
+    /// Waits until something happened, wake() was called, or the deadline has come. One that has passed only
+    /// looks. False if nothing happened.
     virtual bool poll(Deadline) = 0;
-    /// Tells each watch what poll() collected for it, once. A watch that was forgotten meanwhile hears nothing.
+    /// Tells each watch what poll() collected for it, once. A watch that was forgotten meanwhile hears
+    /// nothing.
     virtual void deliver() noexcept = 0;
     /// Ends a poll() that sleeps, or the next one. Any thread, and from signal handlers.
     virtual void wake() noexcept = 0;

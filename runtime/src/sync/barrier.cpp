@@ -44,7 +44,9 @@ void Barrier::reset() {
     broken_ = false;
 }
 
-void Barrier::abort() { break_pass(pass_); }
+void Barrier::abort() {
+    break_pass(pass_);
+}
 
 /// Until somebody has news. Who leaves without breaks the pass, if that still lasts.
 void Barrier::wait_in(WaitList& list, Party& party, Deadline by) {
@@ -81,8 +83,8 @@ void Barrier::run_action(const Party& party) {
     end_pass(true);
 }
 
-/// That pass still lasts, and all are there. Who has just been killed or timed out is not, though it has not run yet
-/// to tell.
+/// That pass still lasts, and all are there. Who has just been killed or timed out is not, though it has not
+/// run yet to tell.
 bool Barrier::is_complete(std::uint64_t pass) const noexcept {
     std::size_t there = 1;  // who asks
     for (auto* waiter = detail::WaitListAccess::first(arrivals_); waiter; waiter = waiter->next) ++there;

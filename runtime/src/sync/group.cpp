@@ -22,7 +22,9 @@ void Group::add(const GreenletRef& greenlet) {
     take_seat().take(*detail::GreenletAccess::state(greenlet));
 }
 
-void Group::discard(const GreenletRef& greenlet) noexcept { discard_from(roster_, greenlet); }
+void Group::discard(const GreenletRef& greenlet) noexcept {
+    discard_from(roster_, greenlet);
+}
 
 // --- Pool -------------------------------------------------------------------------------------
 
@@ -37,7 +39,9 @@ void Pool::add(const GreenletRef& greenlet) {
     if (can_join(roster_, keep)) seat.take(*detail::GreenletAccess::state(keep));
 }
 
-void Pool::discard(const GreenletRef& greenlet) noexcept { discard_from(roster_, greenlet); }
+void Pool::discard(const GreenletRef& greenlet) noexcept {
+    discard_from(roster_, greenlet);
+}
 
 void Pool::wait_available() {
     (void)roster_.acquire({});

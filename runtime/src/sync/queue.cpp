@@ -5,6 +5,8 @@ namespace grove {
 
 ShutDown::ShutDown() : std::runtime_error{"the queue was shut down"} {}
 
-GROVE_COLD void detail::throw_shut_down() { throw ShutDown{}; }
+GROVE_COLD void detail::throw_shut_down() {
+    throw ShutDown{};
+}
 
 }  // namespace grove

@@ -12,7 +12,9 @@ Roster::Member* Roster::find(const GreenletState& g) const noexcept {
     return nullptr;
 }
 
-bool Roster::contains(const GreenletState& g) const noexcept { return find(g) != nullptr; }
+bool Roster::contains(const GreenletState& g) const noexcept {
+    return find(g) != nullptr;
+}
 
 void Roster::discard(GreenletState& g) noexcept {
     Member* const member = find(g);
@@ -52,7 +54,9 @@ void Roster::set_doomed(bool doomed) noexcept {
     if (doomed_) kill();
 }
 
-bool Roster::join(Deadline by, const char* what) { return empty() || wait(joiners_, by, what); }
+bool Roster::join(Deadline by, const char* what) {
+    return empty() || wait(joiners_, by, what);
+}
 
 void Roster::end_all() noexcept {
     if (empty()) return;

@@ -27,30 +27,31 @@ struct ClientOptions {
 /// Keeps connections open between requests. May be used by many greenlets. http:// only; https:// fails with
 /// errc::protocol_not_supported. Redirects are responses like others: follow their Location yourself.
 ///
-/// A kept connection turns out to be dead only in use; then a request that may be repeated (GET, HEAD, PUT, DELETE,
-/// OPTIONS, TRACE) is sent once more on a new one. A request that fails or is killed closes its connection.
+/// A kept connection turns out to be dead only in use; then a request that may be repeated (GET, HEAD, PUT,
+/// DELETE, OPTIONS, TRACE) is sent once more on a new one. A request that fails or is killed closes its
+/// connection.
 class Client {
 public:
     explicit Client(const ClientOptions& = {});
     ~Client();  ///< Requires: no request is running.
 
-    /// A status of 4xx or 5xx is a response, not an error. Throws errc::invalid_argument (the URL), errc::timed_out,
-    /// errc::message_size (head or body past the limit), Errc::bad_message, Errc::eof (cut off), and whatever connecting
-    /// throws. Blocks.
+    /// A status of 4xx or 5xx is a response, not an error. Throws errc::invalid_argument (the URL),
+    /// errc::timed_out, errc::message_size (head or body past the limit), Errc::bad_message, Errc::eof (cut
+    /// off), and whatever connecting throws. Blocks.
     Response get(std::string_view url, Deadline = {});
     Response get(std::string_view url, std::error_code& ec, Deadline = {});  ///< Blocks.
-    Response post(std::string_view url, std::string_view body, const Headers& = {}, Deadline = {});  ///< Blocks.
+    Response post(std::string_view url,
+                  std::string_view body,
+                  const Headers& = {},
+                  Deadline = {});  ///< Blocks.
     Response post(std::string_view url,
                   std::string_view body,
                   const Headers&,
                   std::error_code& ec,
                   Deadline = {});  ///< Blocks.
     /// Host, Content-Length and Transfer-Encoding are the client's to set, unless Host is given. Blocks.
-    Response request(std::string_view method,
-                     std::string_view url,
-                     const Headers&,
-                     std::string_view body,
-                     Deadline = {});
+    Response request(
+        std::string_view method, std::string_view url, const Headers&, std::string_view body, Deadline = {});
     Response request(std::string_view method,
                      std::string_view url,
                      const Headers&,

@@ -65,8 +65,8 @@ public:
         return *this;
     }
 
-    /// At least one byte; 0 at the end. Throws Errc::eof if the peer left in the middle, Errc::bad_message if it
-    /// broke the framing, errc::message_size past the server's limit. Blocks.
+    /// At least one byte; 0 at the end. Throws Errc::eof if the peer left in the middle, Errc::bad_message if
+    /// it broke the framing, errc::message_size past the server's limit. Blocks.
     std::size_t read_some(std::span<std::byte> into, Deadline = {});
     std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline = {});  ///< Blocks.
     /// The whole body. Throws errc::message_size past the limit. Blocks.

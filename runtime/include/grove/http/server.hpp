@@ -24,15 +24,16 @@ namespace http {
 /// Sends one response: set status and headers, then write. The first write sends the head;
 /// without a Content-Length the body is chunked. Leaving the handler finishes it.
 ///
-/// The framing is grove's: Transfer-Encoding is ignored, and of Connection only "close" counts. The answer to a HEAD
-/// request, a 204 and a 304 have no body: what is written to them is dropped. A handler that writes more or less
-/// than the Content-Length it set is logged, and the connection is closed.
+/// The framing is grove's: Transfer-Encoding is ignored, and of Connection only "close" counts. The answer to
+/// a HEAD request, a 204 and a 304 have no body: what is written to them is dropped. A handler that writes
+/// more or less than the Content-Length it set is logged, and the connection is closed.
 class ResponseWriter {
 public:
     int status = 200;  ///< 200 to 999
     Headers headers;
 
-    /// Throws std::invalid_argument if it is the first and the status or the Content-Length makes no sense. Blocks.
+    /// Throws std::invalid_argument if it is the first and the status or the Content-Length makes no sense.
+    /// Blocks.
     void write(std::string_view piece, Deadline = {});
     void write(std::string_view piece, std::error_code& ec, Deadline = {});  ///< Blocks.
     /// With its Content-Length, and in one write. Requires: nothing was written before. Blocks.
@@ -60,9 +61,9 @@ struct ServerOptions {
     std::size_t max_body_bytes = 16 << 20;             ///< more is answered 413; see BodyReader
 };
 
-/// HTTP/1.1 with keep-alive. A handler that throws before its first write answers 500, or what its body's failure
-/// asks for (400, 408, 413); later, it ends the connection. What it throws is logged. With Model::threads several
-/// threads call the handler at once.
+/// HTTP/1.1 with keep-alive. A handler that throws before its first write answers 500, or what its body's
+/// failure asks for (400, 408, 413); later, it ends the connection. What it throws is logged. With
+/// Model::threads several threads call the handler at once.
 class Server {
 public:
     using Handler = UniqueFunction<void(Request&, ResponseWriter&)>;
@@ -72,8 +73,8 @@ public:
 
     void start();          ///< begins to accept, in the background
     void serve_forever();  ///< start(), then waits to be killed or stopped. Blocks.
-    /// Stops accepting, closes connections between requests, lets handlers finish until the deadline, then kills
-    /// them. Blocks.
+    /// Stops accepting, closes connections between requests, lets handlers finish until the deadline, then
+    /// kills them. Blocks.
     void stop(Deadline grace = Clock::duration::zero());
 
     [[nodiscard]] net::Endpoint endpoint() const;

@@ -45,8 +45,8 @@ private:
     std::size_t parties_;
     UniqueFunction<void()> action_;
 
-    // A pass ends well, broken, or by reset(). Invariant: arrived_ < parties_, or the last to arrive runs the action
-    // or is about to.
+    // A pass ends well, broken, or by reset(). Invariant: arrived_ < parties_, or the last to arrive runs the
+    // action or is about to.
     std::uint64_t pass_ = 0;
     std::size_t arrived_ = 0;
     bool broken_ = false;

@@ -33,8 +33,7 @@ class AsyncResult {
 public:
     /// A second set() replaces the first, and ends what get() const& referred to.
     template <class... V>
-        requires(std::is_void_v<T> ? sizeof...(V) == 0 : std::constructible_from<T, V...>)
-    void set(V&&... value);
+    requires(std::is_void_v<T> ? sizeof...(V) == 0 : std::constructible_from<T, V...>) void set(V&&... value);
     /// Requires: there is one.
     void set_exception(std::exception_ptr) noexcept;
 
@@ -73,8 +72,8 @@ inline bool Event::wait(Deadline by) {
 
 template <class T>
 template <class... V>
-    requires(std::is_void_v<T> ? sizeof...(V) == 0 : std::constructible_from<T, V...>)
-void AsyncResult<T>::set(V&&... value) {
+requires(std::is_void_v<T> ? sizeof...(V) == 0
+                           : std::constructible_from<T, V...>) void AsyncResult<T>::set(V&&... value) {
     value_.fill([&]() -> T { return T(std::forward<V>(value)...); });
     error_ = nullptr;
     waiters_.notify_all();

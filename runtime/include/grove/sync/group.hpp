@@ -62,7 +62,7 @@ public:
 
     /// nullopt if no place came free by then: nothing was started. Blocks.
     template <class F>
-        requires Spawnable<F>
+    requires Spawnable<F>
     [[nodiscard]] std::optional<Greenlet<SpawnResult<F>>> try_spawn(Deadline,
                                                                     F&& f,
                                                                     SourceSite site = SourceSite::current());
@@ -146,8 +146,9 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class F>
-    requires Spawnable<F>
-std::optional<Greenlet<SpawnResult<F>>> Pool::try_spawn(Deadline by, F&& f, SourceSite site) {
+requires Spawnable<F> std::optional<Greenlet<SpawnResult<F>>> Pool::try_spawn(Deadline by,
+                                                                              F&& f,
+                                                                              SourceSite site) {
     if (!roster_.acquire(by)) return std::nullopt;
     detail::Roster::Seat seat{roster_};
     auto greenlet = detail::spawn_with({.site = site}, std::forward<F>(f));

@@ -12,9 +12,9 @@
 
 namespace grove {
 
-/// A mutex for greenlets (a native thread under the Gil may try_lock). Locking it twice, unlocking another's and
-/// destroying it held are asserted. Needed only where a critical section blocks: between two blocking calls
-/// no other greenlet runs anyway. Meets TimedLockable: use std::scoped_lock and std::unique_lock.
+/// A mutex for greenlets (a native thread under the Gil may try_lock). Locking it twice, unlocking another's
+/// and destroying it held are asserted. Needed only where a critical section blocks: between two blocking
+/// calls no other greenlet runs anyway. Meets TimedLockable: use std::scoped_lock and std::unique_lock.
 class Lock {
 public:
     Lock() noexcept = default;
@@ -51,7 +51,7 @@ public:
     template <class AnyClock, class Duration>
     bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
-    [[nodiscard]] bool owned() const noexcept;                      ///< by this greenlet
+    [[nodiscard]] bool owned() const noexcept;                        ///< by this greenlet
     [[nodiscard]] unsigned depth() const noexcept { return depth_; }  ///< of its owner; 0: nobody owns it
 
 private:
@@ -62,8 +62,8 @@ private:
     unsigned depth_ = 0;
 };
 
-/// Waits for a state that a Lock protects. However a wait ends (notified, deadline, kill), the lock is held again
-/// when it leaves; taking it again never throws. Who is notified queues for the lock when it next runs.
+/// Waits for a state that a Lock protects. However a wait ends (notified, deadline, kill), the lock is held
+/// again when it leaves; taking it again never throws. Who is notified queues for the lock when it next runs.
 class Condition {
 public:
     /// Requires: `held` owns its Lock, the same for all who wait. Blocks.
@@ -126,7 +126,9 @@ bool Lock::try_lock_until(const std::chrono::time_point<AnyClock, Duration>& at)
     return try_lock() || wait_for_it(detail::deadline_at(at));
 }
 
-inline bool RLock::owned() const noexcept { return lock_.owner_ == detail::lock_owner(); }
+inline bool RLock::owned() const noexcept {
+    return lock_.owner_ == detail::lock_owner();
+}
 
 inline bool RLock::try_again() noexcept {
     if (!owned()) return false;

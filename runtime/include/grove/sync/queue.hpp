@@ -13,9 +13,9 @@
 namespace grove {
 
 /// Items on their way between greenlets, or from native threads to greenlets. Store says which item is next;
-/// use the names below. The words are those of Python's queue module. Items may be move-only; a move, comparison or
-/// destructor may throw or call back into the queue: the exception goes to the putter (to the getter when taking), and
-/// the queue stays whole. None of them may block.
+/// use the names below. The words are those of Python's queue module. Items may be move-only; a move,
+/// comparison or destructor may throw or call back into the queue: the exception goes to the putter (to the
+/// getter when taking), and the queue stays whole. None of them may block.
 template <class T, class Store>
 class BasicQueue {
 public:
@@ -25,10 +25,12 @@ public:
     void put(T item) { core_.put(item); }  ///< waits for room. Blocks.
     /// False if full until then: item is untouched. Blocks.
     [[nodiscard]] bool put(T&& item, Deadline by) { return core_.put(item, by); }
-    [[nodiscard]] bool put_nowait(T&& item) { return core_.try_put(item); }  ///< false if full: item is untouched
+    [[nodiscard]] bool put_nowait(T&& item) {
+        return core_.try_put(item);
+    }  ///< false if full: item is untouched
 
-    [[nodiscard]] T get() { return core_.get(); }                                      ///< Blocks.
-    [[nodiscard]] std::optional<T> get(Deadline by) { return core_.get(by); }          ///< Blocks.
+    [[nodiscard]] T get() { return core_.get(); }                              ///< Blocks.
+    [[nodiscard]] std::optional<T> get(Deadline by) { return core_.get(by); }  ///< Blocks.
     [[nodiscard]] std::optional<T> get_nowait() { return core_.try_get(); }
     /// The next item, still in the queue; null if empty. Valid until the queue is next used.
     [[nodiscard]] const T* peek() const noexcept { return core_.peek(); }
@@ -40,8 +42,8 @@ public:
 
     /// One item taken has been dealt with. Throws std::logic_error if there was none.
     void task_done() { core_.task_done(); }
-    void join() { (void)core_.join({}); }                                    ///< until all put is done. Blocks.
-    [[nodiscard]] bool join(Deadline by) { return core_.join(by); }          ///< Blocks.
+    void join() { (void)core_.join({}); }                            ///< until all put is done. Blocks.
+    [[nodiscard]] bool join(Deadline by) { return core_.join(by); }  ///< Blocks.
 
     [[nodiscard]] std::size_t qsize() const noexcept { return core_.size(); }
     [[nodiscard]] std::size_t maxsize() const noexcept;
@@ -64,7 +66,8 @@ using Queue = BasicQueue<T, detail::FifoStore<T>>;
 template <class T>
 using LifoQueue = BasicQueue<T, detail::LifoStore<T>>;
 template <class T, class Before = std::less<T>>
-using PriorityQueue = BasicQueue<T, detail::HeapStore<T, Before>>;  ///< the least comes first; equals in order of put
+using PriorityQueue =
+    BasicQueue<T, detail::HeapStore<T, Before>>;  ///< the least comes first; equals in order of put
 
 /// Capacity zero: put() returns when a get() has taken the item. Always empty() and full().
 template <class T>
@@ -72,12 +75,14 @@ class Channel {
 public:
     Channel() noexcept = default;
 
-    void put(T item) { core_.put(item); }                                                   ///< Blocks.
-    [[nodiscard]] bool put(T&& item, Deadline by) { return core_.put(item, by); }           ///< Blocks.
+    void put(T item) { core_.put(item); }                                          ///< Blocks.
+    [[nodiscard]] bool put(T&& item, Deadline by) { return core_.put(item, by); }  ///< Blocks.
     [[nodiscard]] bool put_nowait(T&& item) { return core_.try_put(item); }  ///< true only if a getter waits
-    [[nodiscard]] T get() { return core_.get(); }                                           ///< Blocks.
-    [[nodiscard]] std::optional<T> get(Deadline by) { return core_.get(by); }               ///< Blocks.
-    [[nodiscard]] std::optional<T> get_nowait() { return core_.try_get(); }  ///< an item only if a putter waits
+    [[nodiscard]] T get() { return core_.get(); }                            ///< Blocks.
+    [[nodiscard]] std::optional<T> get(Deadline by) { return core_.get(by); }  ///< Blocks.
+    [[nodiscard]] std::optional<T> get_nowait() {
+        return core_.try_get();
+    }  ///< an item only if a putter waits
 
     /// Everyone who waits, and who comes later, gets ShutDown.
     void shutdown(bool immediate = false) { core_.shutdown(immediate); }

@@ -11,8 +11,8 @@
 
 namespace grove {
 
-/// Many readers or one writer. First come first served: a reader that comes after a waiting writer waits behind it,
-/// so writers do not starve, and a reader must not lock it twice. Meets SharedTimedLockable: use
+/// Many readers or one writer. First come first served: a reader that comes after a waiting writer waits
+/// behind it, so writers do not starve, and a reader must not lock it twice. Meets SharedTimedLockable: use
 /// std::shared_lock to read and std::unique_lock to write.
 class RWLock {
 public:
@@ -27,7 +27,7 @@ public:
     template <class AnyClock, class Duration>
     bool try_lock_until(const std::chrono::time_point<AnyClock, Duration>&);  ///< Blocks.
 
-    void lock_shared();  ///< Requires: not held by this greenlet. Blocks.
+    void lock_shared();               ///< Requires: not held by this greenlet. Blocks.
     bool try_lock_shared() noexcept;  ///< false also if a writer waits
     void unlock_shared() noexcept;
     template <class Rep, class Period>

@@ -34,7 +34,7 @@ class BoundedSemaphore {
 public:
     explicit BoundedSemaphore(std::size_t permits = 1) noexcept : semaphore_{permits}, limit_{permits} {}
 
-    void acquire() { semaphore_.acquire(); }                                     ///< Blocks.
+    void acquire() { semaphore_.acquire(); }                                    ///< Blocks.
     [[nodiscard]] bool acquire(Deadline by) { return semaphore_.acquire(by); }  ///< Blocks.
     [[nodiscard]] bool try_acquire() noexcept { return semaphore_.try_acquire(); }
     void release(std::size_t n = 1);

@@ -14,8 +14,9 @@
 
 namespace grove::detail {
 
-/// spawn() and the maps of Group and Pool. Group must have, besides what SpawnVerbs asks for, `size_t places()`, how many
-/// members imap() reckons with, and `bool lends_place()`: the caller is a member of it, and there is no other place.
+/// spawn() and the maps of Group and Pool. Group must have, besides what SpawnVerbs asks for, `size_t
+/// places()`, how many members imap() reckons with, and `bool lends_place()`: the caller is a member of it,
+/// and there is no other place.
 template <class Group>
 class GroupVerbs : public SpawnVerbs<Group> {
 public:
@@ -24,9 +25,9 @@ public:
     template <std::ranges::input_range R, class F>
     auto map(R&& inputs, F f);
 
-    /// The same, handed out one by one as the caller asks, in an ImapRange; the input is taken as places allow, in a
-    /// greenlet of its own, and at most 2 x places + 1 elements ahead of the caller.
-    /// Requires: the range goes before the group, and before inputs if that is not a temporary.
+    /// The same, handed out one by one as the caller asks, in an ImapRange; the input is taken as places
+    /// allow, in a greenlet of its own, and at most 2 x places + 1 elements ahead of the caller. Requires:
+    /// the range goes before the group, and before inputs if that is not a temporary.
     template <std::ranges::input_range R, class F>
     [[nodiscard]] auto imap(R&& inputs, F f) {
         return make_imap(std::forward<R>(inputs), std::move(f), ImapOrder::of_input);
@@ -108,9 +109,8 @@ auto GroupVerbs<Group>::make_imap(R&& inputs, F f, ImapOrder order) {
     using Output = MapOutput<F, Input>;
     static_assert(!std::is_void_v<Output>, "imap hands out results: f must return one");
     using State = ImapFeeder<Group, R, F>;
-    return ImapRange<Output>{
-        std::unique_ptr<ImapState<Output>, EndImap>{
-            new State{this->self(), std::forward<R>(inputs), std::move(f), order}}};
+    return ImapRange<Output>{std::unique_ptr<ImapState<Output>, EndImap>{
+        new State{this->self(), std::forward<R>(inputs), std::move(f), order}}};
 }
 
 }  // namespace grove::detail

@@ -22,11 +22,14 @@ namespace detail {
 
 enum class ImapOrder { of_input, of_end };
 
-/// What an imap and its greenlets share. A greenlet of its own, the feeder, takes the input and starts the calls.
+/// What an imap and its greenlets share. A greenlet of its own, the feeder, takes the input and starts the
+/// calls.
 ///
 /// Invariants:
-/// 1. An element is in running_ or ready_ from its start until the caller takes it; ready_ is in the order of handing out.
-/// 2. The elements in both, the one the feeder is about to start included, are at most as many as ahead_ permits.
+/// 1. An element is in running_ or ready_ from its start until the caller takes it; ready_ is in the order of
+/// handing out.
+/// 2. The elements in both, the one the feeder is about to start included, are at most as many as ahead_
+/// permits.
 template <class Output>
 class ImapState {
 public:
@@ -60,7 +63,8 @@ private:
 
     const ImapOrder order_;
     Semaphore ahead_;
-    std::list<Element> running_;  // in order of the input; if that order is asked for, also who ended out of turn
+    std::list<Element>
+        running_;  // in order of the input; if that order is asked for, also who ended out of turn
     std::list<Element> ready_;
     bool fed_ = false;
     std::exception_ptr input_error_;
@@ -101,8 +105,10 @@ private:
 
 }  // namespace detail
 
-/// The results of an imap: a range to iterate once. An exception comes where its element is: from next(), or from
-/// `*it`; the range goes on behind it. Dropping it kills the calls that are left, and waits for them (shielded).
+/// The results of an imap: a range to iterate once. An exception comes where its element is: from next(), or
+/// from
+/// `*it`; the range goes on behind it. Dropping it kills the calls that are left, and waits for them
+/// (shielded).
 template <class Output>
 class ImapRange {
 public:
@@ -114,7 +120,9 @@ public:
     [[nodiscard]] std::optional<Output> next();
 
     class Iterator;
-    [[nodiscard]] Iterator begin() { return Iterator{*state_}; }  ///< goes on where next() and others stopped. Blocks.
+    [[nodiscard]] Iterator begin() {
+        return Iterator{*state_};
+    }  ///< goes on where next() and others stopped. Blocks.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:

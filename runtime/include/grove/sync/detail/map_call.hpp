@@ -7,7 +7,8 @@
 
 namespace grove::detail {
 
-/// One element of a map with the function, which is shared; the element is its own, so f may have it as an rvalue.
+/// One element of a map with the function, which is shared; the element is its own, so f may have it as an
+/// rvalue.
 template <class F, class Input>
 struct MapCall {
     using Argument = std::conditional_t<std::invocable<F&, Input>, Input&&, Input&>;

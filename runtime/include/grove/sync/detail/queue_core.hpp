@@ -16,7 +16,8 @@
 
 namespace grove {
 
-/// Thrown by every form of put on a queue that was shut down, and by every form of get on one that was and is empty.
+/// Thrown by every form of put on a queue that was shut down, and by every form of get on one that was and is
+/// empty.
 class ShutDown : public std::runtime_error {
 public:
     ShutDown();
@@ -28,14 +29,15 @@ namespace detail {
 
 /// What BasicQueue and Channel have in common.
 ///
-/// Hand-over is direct. A put() while a getter waits gives it the node; a get() that makes room moves the item of
-/// the putter that waits longest in, on its behalf. So nobody overtakes, and nothing is lost when who was notified
-/// is killed in the same turn.
+/// Hand-over is direct. A put() while a getter waits gives it the node; a get() that makes room moves the
+/// item of the putter that waits longest in, on its behalf. So nobody overtakes, and nothing is lost when who
+/// was notified is killed in the same turn.
 ///
 /// Invariants, also while an item's own functions run (they are called last, or with a node in no list):
 /// 1. A getter waits only if the store is empty.
 /// 2. A putter waits only if size_ >= capacity_.
-/// 3. size_ counts the items in the store and those on their way in, so a place is taken before an item is moved.
+/// 3. size_ counts the items in the store and those on their way in, so a place is taken before an item is
+/// moved.
 template <class T, class Store>
 class QueueCore {
 public:
@@ -295,7 +297,8 @@ template <class T, class Store>
 GROVE_COLD auto QueueCore<T, Store>::wait_for_item(Node*& node, Deadline by) -> Got {
     if (shut_down_) return Got::the_end;
     Getter getter;
-    if (!detail::wait(getters_, by, capacity_ > 0 ? "Queue::get" : "Channel::get", &getter)) return Got::deadline;
+    if (!detail::wait(getters_, by, capacity_ > 0 ? "Queue::get" : "Channel::get", &getter))
+        return Got::deadline;
     node = getter.node;
     return node ? Got::item : Got::the_end;
 }

@@ -2,8 +2,8 @@
 
 // Which item of a queue is next. A store holds nodes that it does not own:
 //
-//     void push(Node&);                  one more item; may throw (a comparison), and then has changed nothing
-//     void push_first(Node&) noexcept;   an item that was taken and comes back: it is the next again
+//     void push(Node&);                  one more item; may throw (a comparison), and then has changed
+//     nothing void push_first(Node&) noexcept;   an item that was taken and comes back: it is the next again
 //     Node* pop();                       takes the next; null if there is none; may throw likewise
 //     const Node* first() const;         the next, left where it is; null if there is none
 //     Node* take_all() noexcept;         all of them, chained by `next`, in no particular order
@@ -58,8 +58,8 @@ private:
 /// A binary heap; among equals, whoever came first.
 ///
 /// Comparisons are the user's: they may throw, or call back into the queue and so change the heap. Hence each
-/// operation first finds the place, changing nothing, from the start again if the heap changed meanwhile; then
-/// it moves pointers, and nothing can fail.
+/// operation first finds the place, changing nothing, from the start again if the heap changed meanwhile;
+/// then it moves pointers, and nothing can fail.
 template <class T, class Before>
 class HeapStore {
 public:
@@ -86,7 +86,7 @@ private:
     [[nodiscard]] std::size_t place_for_last();
 
     std::vector<Entry> heap_;
-    Node* returned_ = nullptr;   // these come before the heap
+    Node* returned_ = nullptr;  // these come before the heap
     std::uint64_t last_order_ = 0;
     std::uint64_t changes_ = 0;  // of heap_
     [[no_unique_address]] Before before_{};

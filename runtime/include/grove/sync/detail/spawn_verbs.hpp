@@ -15,28 +15,29 @@ class SpawnVerbs {
 public:
     /// As grove::spawn(): copies or moves the callable and its arguments.
     template <class F>
-        requires Spawnable<F>
-    Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site = SourceSite::current()) {
+    requires Spawnable<F> Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site = SourceSite::current()) {
         return start({.site = site}, std::forward<F>(f));
     }
     template <class F, class A>
-        requires Spawnable<F, A>
-    Greenlet<SpawnResult<F, A>> spawn(F&& f, A&& arg, SourceSite site = SourceSite::current()) {
+    requires Spawnable<F, A> Greenlet<SpawnResult<F, A>> spawn(F&& f,
+                                                               A&& arg,
+                                                               SourceSite site = SourceSite::current()) {
         return start({.site = site}, std::forward<F>(f), std::forward<A>(arg));
     }
     template <class F, class A, class B>
-        requires Spawnable<F, A, B>
-    Greenlet<SpawnResult<F, A, B>> spawn(F&& f, A&& arg1, B&& arg2, SourceSite site = SourceSite::current()) {
+    requires Spawnable<F, A, B> Greenlet<SpawnResult<F, A, B>> spawn(
+        F&& f, A&& arg1, B&& arg2, SourceSite site = SourceSite::current()) {
         return start({.site = site}, std::forward<F>(f), std::forward<A>(arg1), std::forward<B>(arg2));
     }
     template <class F, class... Args>
-        requires(sizeof...(Args) > 2 && Spawnable<F, Args...>)
-    Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args) {
+    requires(sizeof...(Args) > 2 &&
+             Spawnable<F, Args...>) Greenlet<SpawnResult<F, Args...>> spawn(F&& f, Args&&... args) {
         return start({.site = {}}, std::forward<F>(f), std::forward<Args>(args)...);
     }
     template <class F, class... Args>
-        requires Spawnable<F, Args...>
-    Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions& options, F&& f, Args&&... args) {
+    requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn(const SpawnOptions& options,
+                                                                           F&& f,
+                                                                           Args&&... args) {
         return start(options, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
