@@ -74,6 +74,23 @@ GROVE_TEST_REAL("a killed writer leaves, and the socket is whole") {
     CHECK(drain.join(patience));
 }
 
+GROVE_TEST_REAL("a kill reaches a greenlet whose socket is never empty") {
+    auto [left, right] = Socket::pair();
+    int rounds = 0;
+    auto busy = spawn([&, &to = left, &from = right] {
+        while (true) {
+            grove::write(to, "x");
+            (void)read_piece(from);
+            ++rounds;
+        }
+    });
+    settle();
+    busy.kill();
+    busy.join();
+    CHECK(busy.killed());
+    CHECK(rounds > 0);
+}
+
 GROVE_TEST("a Timeout ends a read") {
     auto [peer, socket] = Socket::pair();
     const bool in_time = grove::try_with_timeout(30ms, [&socket = socket] { (void)read_piece(socket, {}); });

@@ -85,7 +85,7 @@ GROVE_TEST("notify_one wakes the longest waiter, notify_all the others") {
     CHECK(order == "1");
     condition.notify_all();
     grove::join_all(waiters);
-    CHECK(order.size() == 3);
+    CHECK(order == "123");
     condition.notify_one();  // nobody waits: nothing
     condition.notify_all();
 }
@@ -134,6 +134,65 @@ GROVE_TEST("a wait that is killed has the lock again when it leaves") {
     CHECK(had_lock);
     CHECK(lock.try_lock());
     lock.unlock();
+}
+
+GROVE_TEST("who was notified has the lock before anyone who comes later") {
+    Lock lock;
+    Condition condition;
+    std::string order;
+    auto wait_as = [&](char name) {
+        Held held{lock};
+        condition.wait(held);
+        order += name;
+    };
+    auto first = spawn(wait_as, '1');
+    grove::yield();
+    auto second = spawn(wait_as, '2');
+    grove::yield();
+
+    condition.notify_one();  // the lock is free: it goes to the waiter at once
+    CHECK_FALSE(lock.try_lock());
+    first.join();
+
+    lock.lock();
+    condition.notify_all();
+    auto newcomer = spawn([&] {
+        const std::scoped_lock held{lock};
+        order += 'n';
+    });
+    grove::yield();
+    lock.unlock();
+    second.join();
+    newcomer.join();
+    CHECK(order == "12n");
+}
+
+GROVE_TEST("who was notified but cannot have the lock yet is not lost to a kill, nor to its deadline") {
+    Lock lock;
+    Condition condition;
+    bool got_it = false;
+    auto killed = spawn([&] {
+        Held held{lock};
+        condition.wait(held);
+        got_it = true;
+        grove::sleep({});
+    });
+    auto late = spawn([&] {
+        Held held{lock};
+        return condition.wait(held, 5ms);
+    });
+    grove::yield();
+    lock.lock();
+    condition.notify_all();
+    killed.kill();
+    grove::sleep(10ms);
+    CHECK_FALSE(got_it);
+    CHECK_FALSE(late.ready());
+    lock.unlock();
+    killed.join();
+    CHECK(got_it);
+    CHECK(killed.killed());
+    CHECK(late.get());
 }
 
 GROVE_TEST("a wait that runs out of time waits for the lock all the same") {

@@ -39,6 +39,7 @@ TEST_CASE("waiting for a greenlet primitive needs a greenlet, and what need not 
     CHECK_THROWS_AS((void)queue.get(), std::logic_error);
     CHECK_THROWS_AS(channel.put(1), std::logic_error);
     CHECK_THROWS_AS(barrier.wait(), std::logic_error);
+    CHECK_FALSE(barrier.broken());  // nobody was there
 
     event.set();
     event.wait();

@@ -92,10 +92,10 @@ public:
     [[nodiscard]] std::size_t outside() const noexcept { return outside_; }
 
     /// Spends one I/O success of this greenlet's run: after `io_budget` in a row it yields before the next
-    /// call, so a socket that is never empty does not starve the others.
+    /// call, so a socket that is never empty neither starves the others nor keeps a kill away.
     void spend_io() noexcept { --io_left_; }
     void before_io() {
-        if (io_left_ <= 0) yield_now();
+        if (io_left_ <= 0) yield();
     }
 
     /// Runs node->run() on this thread, in the hub, soon. Any thread that knows the runtime has not ended.

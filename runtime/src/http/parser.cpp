@@ -47,10 +47,10 @@ bool is_number(std::string_view text) noexcept {
 // --- one message ----------------------------------------------------------------------------------
 
 /// Beast's state machine, and the checks it leaves out. Not for reuse: each message has its own.
-template <bool is_request>
-class Machine final : public beast_http::basic_parser<is_request> {
+template <bool IsRequest>
+class Machine final : public beast_http::basic_parser<IsRequest> {
 public:
-    using Message = std::conditional_t<is_request, http::Request, http::Response>;
+    using Message = std::conditional_t<IsRequest, http::Request, http::Response>;
 
     Machine(Message& into, std::uint32_t max_header_bytes) : message_{into} {
         this->header_limit(max_header_bytes);
@@ -101,30 +101,30 @@ private:
     bool expects_continue_ = false;
 };
 
-template <bool is_request>
-void Machine<is_request>::on_request_impl(
+template <bool IsRequest>
+void Machine<IsRequest>::on_request_impl(
     beast_http::verb, BeastView method, BeastView target, int version, BeastError&) {
-    if constexpr (is_request) {
+    if constexpr (IsRequest) {
         message_.method.assign(method.data(), method.size());
         message_.target.assign(target.data(), target.size());
         http11_ = version == 11;
     }
 }
 
-template <bool is_request>
-void Machine<is_request>::on_response_impl(int status, BeastView, int version, BeastError& ec) {
-    if constexpr (!is_request) {
+template <bool IsRequest>
+void Machine<IsRequest>::on_response_impl(int status, BeastView, int version, BeastError& ec) {
+    if constexpr (!IsRequest) {
         if (status < 100) return refuse(400, ec);
         message_.status = status;
         http11_ = version == 11;
     }
 }
 
-template <bool is_request>
-void Machine<is_request>::on_field_impl(beast_http::field field,
-                                        BeastView name,
-                                        BeastView value,
-                                        BeastError& ec) {
+template <bool IsRequest>
+void Machine<IsRequest>::on_field_impl(beast_http::field field,
+                                       BeastView name,
+                                       BeastView value,
+                                       BeastError& ec) {
     if (is_folded(view(name), view(value))) return refuse(400, ec);
     if (this->is_header_done()) return;  // a trailer: who reads those?
     if (message_.headers.size() == max_fields) return refuse(431, ec);
@@ -132,10 +132,10 @@ void Machine<is_request>::on_field_impl(beast_http::field field,
     if (!ec) HttpAccess::add(message_.headers, view(name), view(value));
 }
 
-template <bool is_request>
-void Machine<is_request>::check_framing_field(beast_http::field field,
-                                              std::string_view value,
-                                              BeastError& ec) {
+template <bool IsRequest>
+void Machine<IsRequest>::check_framing_field(beast_http::field field,
+                                             std::string_view value,
+                                             BeastError& ec) {
     switch (field) {
         case beast_http::field::host:
             ++hosts_;
@@ -154,16 +154,16 @@ void Machine<is_request>::check_framing_field(beast_http::field field,
     }
 }
 
-template <bool is_request>
-void Machine<is_request>::on_header_impl(BeastError& ec) {
+template <bool IsRequest>
+void Machine<IsRequest>::on_header_impl(BeastError& ec) {
     if (this->chunked() && !http11_) return refuse(400, ec);
-    if (!is_request) return;
+    if (!IsRequest) return;
     if (hosts_ > 1 || (http11_ && hosts_ == 0)) refuse(400, ec);
 }
 
 /// Whether the value began on a line of its own, or was put together from several.
-template <bool is_request>
-bool Machine<is_request>::is_folded(std::string_view name, std::string_view value) const noexcept {
+template <bool IsRequest>
+bool Machine<IsRequest>::is_folded(std::string_view name, std::string_view value) const noexcept {
     const std::less<> before;
     const char* const name_end = name.data() + name.size();
     const char* const input_end = input_.data() + input_.size();
@@ -172,14 +172,14 @@ bool Machine<is_request>::is_folded(std::string_view name, std::string_view valu
     return std::find(name_end, value.data(), '\n') != value.data();
 }
 
-template <bool is_request>
-void Machine<is_request>::on_chunk_header_impl(std::uint64_t size, BeastView extensions, BeastError& ec) {
+template <bool IsRequest>
+void Machine<IsRequest>::on_chunk_header_impl(std::uint64_t size, BeastView extensions, BeastError& ec) {
     if (has_control(view(extensions))) return refuse(400, ec);
     left_in_chunk_ = size;
 }
 
-template <bool is_request>
-std::size_t Machine<is_request>::on_chunk_body_impl(std::uint64_t left, BeastView data, BeastError&) {
+template <bool IsRequest>
+std::size_t Machine<IsRequest>::on_chunk_body_impl(std::uint64_t left, BeastView data, BeastError&) {
     const std::size_t n = std::min(data.size(), room_.size());
     std::memcpy(room_.data(), data.data(), n);
     room_ = room_.subspan(n);
@@ -187,8 +187,8 @@ std::size_t Machine<is_request>::on_chunk_body_impl(std::uint64_t left, BeastVie
     return n;
 }
 
-template <bool is_request>
-HttpHead Machine<is_request>::head() const {
+template <bool IsRequest>
+HttpHead Machine<IsRequest>::head() const {
     HttpHead head;
     head.http11 = http11_;
     head.keep_alive = this->keep_alive();
@@ -223,12 +223,12 @@ std::size_t count_line_breaks(std::string_view bytes) noexcept {
     return n;
 }
 
-template <bool is_request, class Interface>
+template <bool IsRequest, class Interface>
 class BeastParser : public Interface {
 public:
     using Step = HttpParser::Step;
     using Result = HttpParser::Result;
-    using Message = typename Machine<is_request>::Message;
+    using Message = typename Machine<IsRequest>::Message;
 
     explicit BeastParser(std::size_t max_header_bytes) : max_header_bytes_{max_header_bytes} {}
 
@@ -245,7 +245,7 @@ protected:
         machine_.emplace(into, static_cast<std::uint32_t>(std::min(max_header_bytes_, most)));
     }
 
-    std::optional<Machine<is_request>> machine_;
+    std::optional<Machine<IsRequest>> machine_;
 
 private:
     Result fail(int fault, std::size_t consumed) noexcept {
@@ -258,8 +258,8 @@ private:
     std::size_t head_bytes_ = 0;  // consumed so far: Beast's own limit is on what is not
 };
 
-template <bool is_request, class Interface>
-HttpParser::Result BeastParser<is_request, Interface>::parse_head(std::string_view bytes) {
+template <bool IsRequest, class Interface>
+HttpParser::Result BeastParser<IsRequest, Interface>::parse_head(std::string_view bytes) {
     std::size_t consumed = machine_->got_some() ? 0 : count_line_breaks(bytes);
     const auto rest = bytes.substr(consumed);
     BeastError ec = beast_http::error::need_more;
@@ -276,10 +276,10 @@ HttpParser::Result BeastParser<is_request, Interface>::parse_head(std::string_vi
     return {Step::done, consumed};
 }
 
-template <bool is_request, class Interface>
-HttpParser::Result BeastParser<is_request, Interface>::parse_chunks(std::string_view bytes,
-                                                                    std::span<std::byte> into,
-                                                                    std::size_t& produced) {
+template <bool IsRequest, class Interface>
+HttpParser::Result BeastParser<IsRequest, Interface>::parse_chunks(std::string_view bytes,
+                                                                   std::span<std::byte> into,
+                                                                   std::size_t& produced) {
     machine_->set_room(into);
     std::size_t consumed = 0;
     for (;;) {
@@ -300,8 +300,8 @@ HttpParser::Result BeastParser<is_request, Interface>::parse_chunks(std::string_
     }
 }
 
-template <bool is_request, class Interface>
-int BeastParser<is_request, Interface>::fault_of(BeastError ec, std::string_view bytes) const noexcept {
+template <bool IsRequest, class Interface>
+int BeastParser<IsRequest, Interface>::fault_of(BeastError ec, std::string_view bytes) const noexcept {
     if (machine_->refused() != 0) return machine_->refused();
     if (ec == beast_http::error::header_limit) return 431;
     if (ec == beast_http::error::bad_version && names_a_version(bytes)) return 505;

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -21,9 +22,8 @@ namespace grove::detail {
 
 namespace {
 
-// Room for what a greenlet has room for. It is committed lazily; the system's usual 8 MiB would count against
-// limits on address space when there are thousands.
-constexpr std::size_t thread_stack = 256 * 1024;
+// The least a thread is given; the system needs some of it for itself.
+constexpr std::size_t smallest_stack = 64 * 1024;
 
 class ThreadCrew;
 
@@ -47,8 +47,7 @@ private:
 /// to wait for more than its last instructions.
 class ThreadCrew final : public Crew {
 public:
-    ThreadCrew(Handler& handler, bool under_gil)
-        : shared_{std::make_shared<Shared>()}, handler_{handler}, under_gil_{under_gil} {
+    ThreadCrew(Handler& handler, bool under_gil) : handler_{handler}, under_gil_{under_gil} {
         crews_->add(*this);
     }
     ~ThreadCrew() override {
@@ -87,10 +86,12 @@ private:
     [[nodiscard]] bool block_until_left(std::size_t n, Deadline);
     void join_ended() noexcept;
 
-    std::shared_ptr<Shared> shared_;
+    const RuntimeRef runtime_ = this_runtime();
+    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     Handler& handler_;
     const bool under_gil_;
-    const RuntimeRef runtime_ = this_runtime();
+    /// As a greenlet's, so that a handler has the same room in every model.
+    const std::size_t stack_size_ = std::max(Scheduler::touchable()->options().stack_size, smallest_stack);
     Os& os_ = os();
     ThreadCrews* crews_ = &Scheduler::touchable()->service<ThreadCrews>();  // null: the runtime has ended
 };
@@ -106,7 +107,7 @@ void ThreadCrew::serve(net::Socket socket) {
 
     pthread_attr_t attributes;
     ::pthread_attr_init(&attributes);
-    ::pthread_attr_setstacksize(&attributes, thread_stack);
+    ::pthread_attr_setstacksize(&attributes, stack_size_);
     const std::scoped_lock lock{shared_->mutex};  // it must not leave before it is in the list
     Member& member = one.front();
     const int error = ::pthread_create(&member.thread, &attributes, &thread_main, &member);

@@ -1,6 +1,8 @@
 #include <grove/base/assert.hpp>
 #include <grove/sync/barrier.hpp>
 
+#include "sync/require_greenlet.hpp"
+
 #include <utility>
 
 namespace grove {
@@ -23,6 +25,7 @@ struct Barrier::Party {
 
 std::size_t Barrier::wait(Deadline by) {
     if (broken_) throw BrokenBarrier{};
+    if (arrived_ + 1 != parties_) detail::require_greenlet("Barrier::wait");
     Party party{.pass = pass_};
     if (arrived_ == parties_) {
         wait_in(newcomers_, party, by);

@@ -5,8 +5,8 @@ namespace grove {
 
 namespace {
 
-bool can_join(const detail::Roster& roster, const GreenletRef& greenlet) noexcept {
-    return greenlet && !greenlet.ready() && !roster.contains(*detail::GreenletAccess::state(greenlet));
+bool can_join(const detail::Roster& roster, const detail::GreenletState* g) noexcept {
+    return g && !g->ended() && !roster.contains(*g);
 }
 
 void discard_from(detail::Roster& roster, const GreenletRef& greenlet) noexcept {
@@ -18,8 +18,8 @@ void discard_from(detail::Roster& roster, const GreenletRef& greenlet) noexcept 
 // --- Group ------------------------------------------------------------------------------------
 
 void Group::add(const GreenletRef& greenlet) {
-    if (!can_join(roster_, greenlet)) return;
-    take_seat().take(*detail::GreenletAccess::state(greenlet));
+    detail::GreenletState* const state = detail::GreenletAccess::state(greenlet);
+    if (can_join(roster_, state)) take_seat().take(*state);
 }
 
 void Group::discard(const GreenletRef& greenlet) noexcept {
@@ -33,10 +33,11 @@ Pool::Pool(std::size_t size) : size_{size}, roster_{size} {
 }
 
 void Pool::add(const GreenletRef& greenlet) {
-    if (!can_join(roster_, greenlet)) return;
-    const GreenletRef keep = greenlet;  // the caller's may be gone when there is a place
+    // Counted: the caller's handle may be gone when there is a place.
+    const detail::GreenletPtr state{detail::GreenletAccess::state(greenlet)};
+    if (!can_join(roster_, state.get())) return;
     detail::Roster::Seat seat = take_seat();
-    if (can_join(roster_, keep)) seat.take(*detail::GreenletAccess::state(keep));
+    if (can_join(roster_, state.get())) seat.take(*state);
 }
 
 void Pool::discard(const GreenletRef& greenlet) noexcept {

@@ -1,7 +1,7 @@
 #include <grove/core/timeout.hpp>
 #include <grove/sync/lock.hpp>
 
-#include <stdexcept>
+#include "sync/require_greenlet.hpp"
 
 namespace grove {
 
@@ -25,22 +25,46 @@ bool RLock::lock_by(Deadline by) {
     return true;
 }
 
+// --- Condition --------------------------------------------------------------------------------
+
+/// One call of wait(); lies on the waiting greenlet's stack.
+struct Condition::Party {
+    explicit Party(Lock& l) noexcept : lock{l} { lock.unlock(); }
+    ~Party() {
+        if (has_lock) return;
+        const Shield shield;
+        lock.lock();
+    }
+    Party(const Party&) = delete;
+    Party& operator=(const Party&) = delete;
+
+    Lock& lock;
+    bool notified = false;
+    bool has_lock = false;
+};
+
 bool Condition::wait(std::unique_lock<Lock>& held, Deadline by) {
-    // Asked before the lock is let go: a plain thread could not wait for it again.
-    if (!detail::running_greenlet) throw std::logic_error{"Condition::wait: only a greenlet can wait here"};
+    detail::require_greenlet("Condition::wait");
     GROVE_ASSERT(held.owns_lock(), "Condition::wait needs the lock held");
-    struct Unlocked {
-        explicit Unlocked(Lock& l) noexcept : lock{l} { lock.unlock(); }
-        ~Unlocked() {
-            const Shield shield;
-            lock.lock();
-        }
-        Unlocked(const Unlocked&) = delete;
-        Unlocked& operator=(const Unlocked&) = delete;
-        Lock& lock;
-    };
-    const Unlocked unlocked{*held.mutex()};
-    return detail::wait(waiters_, by, "Condition::wait");
+    Party party{*held.mutex()};
+    party.has_lock = detail::wait(waiters_, by, "Condition::wait", &party);
+    return party.notified;
+}
+
+/// Gives the lock to the first waiter or, if somebody has it, moves the waiter on to those who wait for it.
+/// There only its deadline can end the wait, not a kill: it has been notified.
+void Condition::notify_first() noexcept {
+    detail::Waiter& waiter = *detail::WaitListAccess::first(waiters_);
+    Party& party = *static_cast<Party*>(waiter.payload);
+    party.notified = true;
+    if (!party.lock.owner_) {
+        party.lock.owner_ = waiter.greenlet;
+        waiters_.notify_one();
+    } else {
+        detail::WaitListAccess::unlink(waiter);
+        detail::WaitListAccess::link(party.lock.waiters_, waiter);
+        waiter.greenlet->waiter = nullptr;
+    }
 }
 
 }  // namespace grove

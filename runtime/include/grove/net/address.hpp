@@ -46,7 +46,7 @@ public:
     /// A path that begins with '@' is a name in Linux's abstract namespace, not a file.
     static Endpoint unix_path(std::string path) noexcept;
 
-    /// "127.0.0.1:80", "[::1]:80", ":80" (any address), "unix:/run/app.sock". Names are for net::resolve().
+    /// "127.0.0.1:80", "[::1]:80", ":80" (any IPv4 address), "unix:/run/app.sock". Names are for net::resolve().
     /// Throws invalid_argument.
     static Endpoint parse(std::string_view text);
     static Endpoint parse(std::string_view text, std::error_code& ec);

@@ -24,10 +24,11 @@ public:
     Group(const Group&) = delete;
     Group& operator=(const Group&) = delete;
 
-    // spawn(), map(), imap() and imap_unordered(): see detail::SpawnVerbs and detail::GroupVerbs.
+    // spawn(f, args...) and spawn(options, f, args...), as grove::spawn(): in detail/spawn_verbs.hpp
+    // map(inputs, f), imap(inputs, f), imap_unordered(inputs, f): in detail/group_maps.hpp
 
-    void add(const GreenletRef&);  ///< nothing, if it has ended or is a member
-    void discard(const GreenletRef&) noexcept;
+    void add(const GreenletRef&);               ///< nothing, if it has ended or is a member
+    void discard(const GreenletRef&) noexcept;  ///< it is on its own then
 
     void join() { (void)join(Deadline{}); }  ///< until it is empty, be it for a moment. Blocks.
     [[nodiscard]] bool join(Deadline by) { return roster_.join(by, "Group::join"); }  ///< Blocks.
@@ -58,7 +59,8 @@ public:
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
-    // spawn(), map(), imap() and imap_unordered(): see detail::SpawnVerbs and detail::GroupVerbs.
+    // spawn(f, args...) and spawn(options, f, args...), as grove::spawn(): in detail/spawn_verbs.hpp
+    // map(inputs, f), imap(inputs, f), imap_unordered(inputs, f): in detail/group_maps.hpp
 
     /// nullopt if no place came free by then: nothing was started. Blocks.
     template <class F>
@@ -66,8 +68,8 @@ public:
     [[nodiscard]] std::optional<Greenlet<SpawnResult<F>>> try_spawn(Deadline,
                                                                     F&& f,
                                                                     SourceSite site = SourceSite::current());
-    void add(const GreenletRef&);  ///< nothing, if it has ended or is a member. Blocks.
-    void discard(const GreenletRef&) noexcept;
+    void add(const GreenletRef&);               ///< nothing, if it has ended or is a member. Blocks.
+    void discard(const GreenletRef&) noexcept;  ///< it is on its own then
 
     void join() { (void)join(Deadline{}); }  ///< until it is empty, be it for a moment. Blocks.
     [[nodiscard]] bool join(Deadline by) { return roster_.join(by, "Pool::join"); }  ///< Blocks.
@@ -116,7 +118,8 @@ public:
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    // spawn(): see detail::SpawnVerbs. What is spawned between a failure and its join() is killed.
+    // spawn(f, args...) and spawn(options, f, args...), as grove::spawn(): in detail/spawn_verbs.hpp. What is
+    // spawned between a failure and its join() is killed.
 
     /// Waits for all, also those it killed, then rethrows the first failure, once. Blocks.
     void join() { (void)join(Deadline{}); }

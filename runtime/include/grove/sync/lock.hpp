@@ -31,6 +31,7 @@ public:
 
 private:
     friend class RLock;
+    friend class Condition;
     [[nodiscard]] bool wait_for_it(Deadline);
     void hand_over() noexcept;
 
@@ -63,7 +64,8 @@ private:
 };
 
 /// Waits for a state that a Lock protects. However a wait ends (notified, deadline, kill), the lock is held
-/// again when it leaves; taking it again never throws. Who is notified queues for the lock when it next runs.
+/// again when it leaves; taking it again never throws. A notification puts the waiter in line for the lock
+/// there and then, so nobody who comes later gets in between.
 class Condition {
 public:
     /// Requires: `held` owns its Lock, the same for all who wait. Blocks.
@@ -76,11 +78,14 @@ public:
     /// The last value of is_true(). Blocks.
     [[nodiscard]] bool wait(std::unique_lock<Lock>& held, Deadline, std::predicate auto is_true);
 
-    void notify_one() noexcept { waiters_.notify_one(); }
-    void notify_all() noexcept { waiters_.notify_all(); }
+    void notify_one() noexcept;
+    void notify_all() noexcept;
 
 private:
-    WaitList waiters_;
+    struct Party;
+    void notify_first() noexcept;
+
+    WaitList waiters_;  // payload: Party
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -162,6 +167,14 @@ inline void RLock::unlock() noexcept {
     if (--depth_ > 0) return;
     lock_.unlock();
     if (lock_.owner_) depth_ = 1;  // handed over
+}
+
+inline void Condition::notify_one() noexcept {
+    if (!waiters_.empty()) notify_first();
+}
+
+inline void Condition::notify_all() noexcept {
+    while (!waiters_.empty()) notify_first();
 }
 
 void Condition::wait(std::unique_lock<Lock>& held, std::predicate auto is_true) {

@@ -45,8 +45,8 @@ protected:
 private:
     template <class R, class F>
     auto make_imap(R&& inputs, F f, ImapOrder order);
-    template <class F, class Input>
-    Greenlet<MapOutput<F, Input>> start_call(F& f, Input&& input);
+    template <class Call>
+    Greenlet<typename Call::Output> start_call(Call call);
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ auto GroupVerbs<Group>::map(R&& inputs, F f) {
     BoundGreenlets<Output> started;
     for (auto&& input : inputs) {
         auto& greenlet = started.all.emplace_back();
-        greenlet = start_call<F, Input>(f, Input(std::forward<decltype(input)>(input)));
+        greenlet = start_call(MapCall<F, Input>{f, Input(std::forward<decltype(input)>(input))});
     }
     join_all(started.all);
     if constexpr (std::is_void_v<Output>) {
@@ -91,12 +91,11 @@ auto GroupVerbs<Group>::map(R&& inputs, F f) {
 }
 
 template <class Group>
-template <class F, class Input>
-Greenlet<MapOutput<F, Input>> GroupVerbs<Group>::start_call(F& f, Input&& input) {
-    MapCall<F, Input> call{f, std::move(input)};
+template <class Call>
+Greenlet<typename Call::Output> GroupVerbs<Group>::start_call(Call call) {
     if (!this->self().lends_place()) return this->spawn(std::move(call));
     // The caller waits, so its place serves for what it asked for; to wait for another would be for ever.
-    BoundGreenlets<MapOutput<F, Input>> alone;
+    BoundGreenlets<typename Call::Output> alone;
     alone.all.push_back(grove::spawn(std::move(call)));
     alone.all.front().join();
     return alone.all.front();

@@ -61,7 +61,7 @@ private:
     void feed_to_the_end();
     static void element_ended(EndWatch&, GreenletState&) noexcept;
 
-    const ImapOrder order_;
+    ImapOrder order_;
     Semaphore ahead_;
     std::list<Element>
         running_;  // in order of the input; if that order is asked for, also who ended out of turn
