@@ -91,12 +91,10 @@ public:
     void drop_outside() noexcept { --outside_; }
     [[nodiscard]] std::size_t outside() const noexcept { return outside_; }
 
-    /// Spends one I/O success of this greenlet's run: after `io_budget` in a row it yields before the next
-    /// call, so a socket that is never empty neither starves the others nor keeps a kill away.
+    /// Spends one I/O success of this greenlet's run. After `io_budget` in a row it has to yield before the next
+    /// call: so a socket that is never empty neither starves the others nor keeps a kill away.
     void spend_io() noexcept { --io_left_; }
-    void before_io() {
-        if (io_left_ <= 0) yield();
-    }
+    [[nodiscard]] bool io_spent() const noexcept { return io_left_ <= 0; }
 
     /// Runs node->run() on this thread, in the hub, soon. Any thread that knows the runtime has not ended.
     void post(InboxNode&) noexcept;

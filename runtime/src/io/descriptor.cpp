@@ -7,6 +7,8 @@
 #include <grove/core/gil.hpp>
 #include <grove/core/runtime.hpp>
 
+#include <poll.h>
+
 #include <utility>
 
 namespace grove::detail {
@@ -75,27 +77,30 @@ private:
     Descriptor* first_ = nullptr;
 };
 
+/// Keeps the descriptor for a greenlet during whose wait the owner may go.
+class Descriptor::Pin {
+public:
+    explicit Pin(Descriptor& descriptor) noexcept : descriptor_{descriptor} { ++descriptor_.pins_; }
+    ~Pin() {
+        if (--descriptor_.pins_ == 0 && descriptor_.orphaned_) delete &descriptor_;
+    }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+private:
+    Descriptor& descriptor_;
+};
+
 // --- Waiting --------------------------------------------------------------------------------------
 
-std::size_t Descriptor::perform_waiting(
-    Scheduler& scheduler, Half& half, const Request& request, Try attempt, std::error_code& ec, Deadline by) {
-    half.ready = false;
-    for (WaitList* line = &half.waiters;; line = &half.returned) {
-        const Woken woken = wait(scheduler, half, *line, request, ec, by);
-        if (woken == Woken::failed) return 0;
-        const ssize_t result = attempt(fd_);
-        if (result != -EAGAIN) return conclude(scheduler, half, request, result, ec);
-        if (woken == Woken::by_deadline) {
-            ec = std::make_error_code(std::errc::timed_out);
-            return 0;
-        }
-    }
+/// Somebody waits to read, or was told to try and has not done so.
+inline bool Descriptor::taken(Direction direction) const noexcept {
+    return told_[direction] || !waiters_[direction].empty() || (kind_ == Kind::listener && !returned_.empty());
 }
 
-/// Requires: half is not ready.
-Descriptor::Woken Descriptor::wait(
-    Scheduler& scheduler, Half& half, WaitList& line, const Request& request, std::error_code& ec, Deadline by) {
-    const auto taken = [&half] { return half.told || !half.empty(); };
+/// Requires: the direction is not ready.
+inline Descriptor::Woken Descriptor::wait(
+    Scheduler& scheduler, Direction direction, WaitList& line, const char* what, std::error_code& ec, Deadline by) {
     const auto failed = [&ec](std::error_code why) {
         ec = why;
         return Woken::failed;
@@ -103,35 +108,57 @@ Descriptor::Woken Descriptor::wait(
     // In the end we look once more, whatever the cache says: if the loop was kept from its work, the deadline may
     // come before the news. But not before those who have waited longer.
     const auto at_deadline = [&] {
-        return taken() ? failed(std::make_error_code(std::errc::timed_out)) : Woken::by_deadline;
+        return taken(direction) ? failed(std::make_error_code(std::errc::timed_out)) : Woken::by_deadline;
     };
 
-    if (fd_ < 0) return failed(Errc::closed);
-    if (taken() && kind_ != Kind::listener) return failed(Errc::concurrent_use);
+    if (taken(direction) && kind_ != Kind::listener) return failed(Errc::concurrent_use);
     if (has_passed(by, scheduler)) return at_deadline();
     if (!os().keeps_its_word()) forget();
     if (const std::error_code why = watch(scheduler)) return failed(why);
     const OutsideWork outside{scheduler};
-    const bool told = detail::wait(line, by, request.what);
+    const bool told = detail::wait(line, by, what);
     if (fd_ < 0) return failed(Errc::closed);
     if (!told) return at_deadline();
-    half.told = false;
+    told_[direction] = false;
     return Woken::to_try;
 }
 
-std::size_t Descriptor::fail(Half& half, int error, std::error_code& ec) noexcept {
-    if (fd_ >= 0) pass_on(half);
+std::size_t Descriptor::perform_slow(
+    Scheduler& scheduler, Direction direction, const AnyIoCall& call, std::error_code& ec, Deadline by) {
+    const Pin pin{*this};
+    if (scheduler.io_spent()) yield();
+    Woken woken = Woken::to_try;
+    for (WaitList* line = &waiters_[direction]; fd_ >= 0;) {
+        if (!ready_[direction]) {
+            woken = wait(scheduler, direction, *line, call.what, ec, by);
+            if (woken == Woken::failed) return 0;
+        }
+        const ssize_t result = call.make(call, fd_);
+        if (result != -EAGAIN) return conclude(scheduler, direction, call, result, ec);
+        if (woken == Woken::by_deadline) {
+            ec = std::make_error_code(std::errc::timed_out);
+            return 0;
+        }
+        ready_[direction] = false;
+        if (kind_ == Kind::listener) line = &returned_;
+    }
+    return fail(direction, EBADF, ec);
+}
+
+std::size_t Descriptor::fail(Direction direction, int error, std::error_code& ec) noexcept {
+    if (fd_ >= 0) pass_on(direction);
     ec = fd_ >= 0 ? std::error_code{error, std::generic_category()} : Errc::closed;
     return 0;
 }
 
-std::size_t Descriptor::perform_on_thread(const Request& request, Try attempt, std::error_code& ec, Deadline by) {
+std::size_t Descriptor::perform_on_thread(
+    Direction direction, const AnyIoCall& call, std::error_code& ec, Deadline by) {
     checkpoint();  // another thread may wait for the Gil this one holds
     for (;;) {
-        ssize_t result = attempt(fd_);
+        ssize_t result = call.make(call, fd_);
         if (result == -EAGAIN) {
             const GilReleased released;
-            pollfd entry{.fd = fd_, .events = request.events, .revents = 0};
+            pollfd entry{.fd = fd_, .events = direction == reading ? short{POLLIN} : short{POLLOUT}, .revents = 0};
             result = os().poll(&entry, 1, by);
             if (result > 0) continue;
             if (result == 0) result = -ETIMEDOUT;
@@ -146,8 +173,11 @@ std::size_t Descriptor::perform_on_thread(const Request& request, Try attempt, s
 void Descriptor::on_ready(Readiness readiness) noexcept {
     const bool hang_up = has(readiness, Readiness::hangup);
     if (hang_up) hung_up_ = true;
-    if ((hang_up || has(readiness, Readiness::readable)) && !reading_.told) pass_on(reading_);
-    if ((hang_up || has(readiness, Readiness::writable)) && !writing_.told) pass_on(writing_);
+    const auto tell = [this](Direction direction) {
+        if (!ready_[direction] && !told_[direction]) pass_on(direction);
+    };
+    if (hang_up || has(readiness, Readiness::readable)) tell(reading);
+    if (hang_up || has(readiness, Readiness::writable)) tell(writing);
 }
 
 std::error_code Descriptor::watch(Scheduler& scheduler) {
@@ -175,11 +205,8 @@ void Descriptor::close() noexcept {
     forget();
     if (hang_up_) hang_up_->expire();
     if (const int fd = std::exchange(fd_, -1); fd >= 0) (void)os().close(fd);
-    for (Half* half : {&reading_, &writing_}) {
-        half->ready = false;
-        half->returned.notify_all();
-        half->waiters.notify_all();
-    }
+    ready_[reading] = ready_[writing] = false;
+    for (WaitList* line : {&returned_, &waiters_[reading], &waiters_[writing]}) line->notify_all();
 }
 
 void Descriptor::abandon() noexcept {

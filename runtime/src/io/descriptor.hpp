@@ -10,7 +10,6 @@
 #include <grove/core/wait_list.hpp>
 #include <grove/io/detail/close_descriptor.hpp>
 
-#include <poll.h>
 #include <sys/types.h>
 
 #include <cerrno>
@@ -18,11 +17,37 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace grove::detail {
 
 class WatchedDescriptors;
 struct RuntimeControl;
+
+/// A system call to be made until it succeeds. `what` is a literal, for reports. A count smaller than `full` shows that
+/// there is no more to be had.
+struct AnyIoCall {
+    const char* what;
+    std::size_t full;
+    ssize_t (*make)(const AnyIoCall&, int fd) noexcept;
+};
+
+/// The same with the type of the function that makes it, which takes the descriptor and gives a count or -errno.
+template <class Function>
+struct IoCall : AnyIoCall {
+    IoCall(const char* name, std::size_t whole, Function f) noexcept
+        : AnyIoCall{name, whole, &make_again}, function{std::move(f)} {}
+
+    /// Again when a signal came in between.
+    static ssize_t make_again(const AnyIoCall& self, int fd) noexcept {
+        for (;;) {
+            const ssize_t result = static_cast<const IoCall&>(self).function(fd);
+            if (result != -EINTR) return result;
+        }
+    }
+
+    Function function;
+};
 
 /// All there is to waiting for one file descriptor, which it owns. Sockets are built on it.
 ///
@@ -32,17 +57,19 @@ struct RuntimeControl;
 /// more to be had: the next one waits at once instead of failing first. So a keep-alive request costs one receive,
 /// one send and its share of an epoll_wait (bench/raw_hello under strace).
 ///
-/// Each direction is a Half.
+/// For each direction:
 /// 1. ready: nobody waits, and nobody was told to try who has not done so. So a newcomer cannot overtake.
 /// 2. told: a waiter was told to try and has not done so. What happens meanwhile, his try will find.
-/// 3. Who was told and succeeded passes the turn on. Only a listener has several waiters; elsewhere the second
-///    is Errc::concurrent_use.
+/// 3. Who was told and succeeded passes the turn on; who found nothing is the next to be told. Only a listener has
+///    several waiters; elsewhere the second is Errc::concurrent_use.
 /// 4. A hang-up is reported once and stays: after it, a short count proves nothing.
 ///
 /// Who may call: the greenlets of one runtime at a time, and plain threads, one of them per direction. A plain thread
-/// waits in poll(2) and touches neither the halves nor the loop. Closing may come from anywhere; a foreign thread
+/// waits in poll(2) and touches neither the cache nor the loop. Closing may come from anywhere; a foreign thread
 /// takes the Gil of the runtime that watches. A descriptor may outlive that runtime.
-class Descriptor : private FdWatch {
+///
+/// What a request touches is in the first cache line: with hundreds of connections each line costs a miss.
+class alignas(64) Descriptor : private FdWatch {
 public:
     enum class Kind : std::uint8_t {
         stream,         ///< a short count shows that there is no more
@@ -61,16 +88,15 @@ public:
     /// The other holder of `shared` may from now on tell who uses this descriptor to hurry.
     void share(std::shared_ptr<HangUp> shared) noexcept { hang_up_ = std::move(shared); }
 
-    /// Makes `call` (it takes the number, and gives a count or -errno) until it does not fail with EAGAIN, and waits in
-    /// between. On failure ec is set and the result is 0. what: a literal, for reports. full: a smaller count shows
-    /// that there is no more. Blocks.
-    template <class Call>
-    std::size_t read(const char* what, std::size_t full, Call call, std::error_code& ec, Deadline by) {
-        return perform(reading_, {what, full, POLLIN}, call, ec, by);
+    /// Makes the call until it does not fail with EAGAIN, and waits in between. On failure ec is set and the result
+    /// is 0. Blocks.
+    template <class Function>
+    std::size_t read(const IoCall<Function>& call, std::error_code& ec, Deadline by) {
+        return perform(reading, call, ec, by);
     }
-    template <class Call>
-    std::size_t write(const char* what, std::size_t full, Call call, std::error_code& ec, Deadline by) {
-        return perform(writing_, {what, full, POLLOUT}, call, ec, by);
+    template <class Function>
+    std::size_t write(const IoCall<Function>& call, std::error_code& ec, Deadline by) {
+        return perform(writing, call, ec, by);
     }
 
 protected:
@@ -80,46 +106,36 @@ private:
     friend struct CloseDescriptor;
     friend class WatchedDescriptors;
     class Pin;
-    class Try;
+    enum Direction : std::uint8_t { reading, writing };
     enum class Woken : std::uint8_t { to_try, by_deadline, failed };
-    struct Half {
-        bool ready = true;
-        bool told = false;
-        WaitList waiters;
-        WaitList returned;  // was told and found nothing, so is the first in line; one at most
 
-        [[nodiscard]] bool empty() const noexcept { return waiters.empty() && returned.empty(); }
-    };
-    struct Request {
-        const char* what;
-        std::size_t full;
-        short events;  // for poll(2)
-    };
-
-    template <class Call>
-    std::size_t perform(Half&, const Request&, Call&, std::error_code& ec, Deadline);
-    std::size_t conclude(Scheduler&, Half&, const Request&, ssize_t result, std::error_code& ec) noexcept;
-    std::size_t fail(Half&, int error, std::error_code& ec) noexcept;
-    std::size_t perform_waiting(Scheduler&, Half&, const Request&, Try, std::error_code& ec, Deadline);
-    std::size_t perform_on_thread(const Request&, Try, std::error_code& ec, Deadline);
-    [[nodiscard]] Woken wait(Scheduler&, Half&, WaitList&, const Request&, std::error_code& ec, Deadline);
+    template <class Function>
+    std::size_t perform(Direction, const IoCall<Function>&, std::error_code& ec, Deadline);
+    std::size_t conclude(Scheduler&, Direction, const AnyIoCall&, ssize_t result, std::error_code& ec) noexcept;
+    std::size_t fail(Direction, int error, std::error_code& ec) noexcept;
+    std::size_t perform_slow(Scheduler&, Direction, const AnyIoCall&, std::error_code& ec, Deadline);
+    std::size_t perform_on_thread(Direction, const AnyIoCall&, std::error_code& ec, Deadline);
+    [[nodiscard]] Woken wait(Scheduler&, Direction, WaitList&, const char* what, std::error_code& ec, Deadline);
+    [[nodiscard]] bool taken(Direction) const noexcept;
 
     void on_ready(Readiness) noexcept override;
-    static void pass_on(Half&) noexcept;
+    void pass_on(Direction) noexcept;
     [[nodiscard]] std::error_code watch(Scheduler&);
     void forget() noexcept;  // Requires: a greenlet, or the Gil of the runtime that watches
     void close() noexcept;   // the same
     void abandon() noexcept;
 
     int fd_;  // -1: closed
-    Kind kind_;
+    const Kind kind_;
     bool hung_up_ = false;
-    bool orphaned_ = false;   // the owner is gone: the last pin destroys it
-    std::uint32_t pins_ = 0;  // calls of greenlets that are under way
-    Half reading_;
-    Half writing_;
+    bool orphaned_ = false;  // the owner is gone: the last pin destroys it
+    bool ready_[2] = {true, true};
+    bool told_[2] = {false, false};
+    std::uint32_t pins_ = 0;  // greenlets that may wait here
+    WaitList waiters_[2];
+    WatchedDescriptors* watched_ = nullptr;  // among which it is; null: no loop watches
 
-    WatchedDescriptors* watched_ = nullptr;    // among which it is; null: no loop watches
+    WaitList returned_;  // at a listener, one who was told and found nothing: the first in line
     Descriptor* previous_ = nullptr;
     Descriptor* next_ = nullptr;
     std::shared_ptr<RuntimeControl> control_;  // of the last runtime that watched; that may have ended
@@ -128,68 +144,32 @@ private:
 
 // ---------------------------------------------------------------------------------------------
 
-/// Keeps the descriptor for a call during which its owner may go.
-class Descriptor::Pin {
-public:
-    explicit Pin(Descriptor& descriptor) noexcept : descriptor_{descriptor} { ++descriptor_.pins_; }
-    ~Pin() {
-        if (--descriptor_.pins_ == 0 && descriptor_.orphaned_) delete &descriptor_;
-    }
-    Pin(const Pin&) = delete;
-    Pin& operator=(const Pin&) = delete;
-
-private:
-    Descriptor& descriptor_;
-};
-
-/// A call without its type. Makes it again when a signal came in between.
-class Descriptor::Try {
-public:
-    template <class Call>
-    explicit Try(Call& call) noexcept
-        : call_{&call}, make_{[](void* self, int fd) noexcept { return make(*static_cast<Call*>(self), fd); }} {}
-
-    ssize_t operator()(int fd) const noexcept { return make_(call_, fd); }
-
-    template <class Call>
-    static ssize_t make(Call& call, int fd) noexcept {
-        for (;;) {
-            const ssize_t result = call(fd);
-            if (result != -EINTR) return result;
-        }
-    }
-
-private:
-    void* call_;
-    ssize_t (*make_)(void* call, int fd) noexcept;
-};
-
-template <class Call>
-std::size_t Descriptor::perform(Half& half, const Request& request, Call& call, std::error_code& ec, Deadline by) {
+template <class Function>
+std::size_t Descriptor::perform(
+    Direction direction, const IoCall<Function>& call, std::error_code& ec, Deadline by) {
     Scheduler* const scheduler = Scheduler::here();
-    if (!scheduler) return perform_on_thread(request, Try{call}, ec, by);
-    const Pin pin{*this};
-    scheduler->before_io();  // may switch
-    if (!half.ready) return perform_waiting(*scheduler, half, request, Try{call}, ec, by);
-    const ssize_t result = Try::make(call, fd_);
-    if (result == -EAGAIN) return perform_waiting(*scheduler, half, request, Try{call}, ec, by);
-    return conclude(*scheduler, half, request, result, ec);
+    if (!scheduler) return perform_on_thread(direction, call, ec, by);
+    if (!ready_[direction] || scheduler->io_spent()) return perform_slow(*scheduler, direction, call, ec, by);
+    const ssize_t result = call.make_again(call, fd_);
+    if (result != -EAGAIN) return conclude(*scheduler, direction, call, result, ec);
+    ready_[direction] = false;
+    return perform_slow(*scheduler, direction, call, ec, by);
 }
 
 inline std::size_t Descriptor::conclude(
-    Scheduler& scheduler, Half& half, const Request& request, ssize_t result, std::error_code& ec) noexcept {
-    if (result < 0) return fail(half, static_cast<int>(-result), ec);
+    Scheduler& scheduler, Direction direction, const AnyIoCall& call, ssize_t result, std::error_code& ec) noexcept {
+    if (result < 0) return fail(direction, static_cast<int>(-result), ec);
     const auto count = static_cast<std::size_t>(result);
-    const bool no_more = kind_ == Kind::stream && count < request.full && count > 0 && !hung_up_;
-    no_more ? void(half.ready = false) : pass_on(half);
+    const bool no_more = count < call.full && count > 0 && kind_ == Kind::stream && !hung_up_;
+    no_more ? void(ready_[direction] = false) : pass_on(direction);
     scheduler.spend_io();
     ec.clear();
     return count;
 }
 
-inline void Descriptor::pass_on(Half& half) noexcept {
-    half.told = half.returned.notify_one() || half.waiters.notify_one();
-    half.ready = !half.told;
+inline void Descriptor::pass_on(Direction direction) noexcept {
+    told_[direction] = (kind_ == Kind::listener && returned_.notify_one()) || waiters_[direction].notify_one();
+    ready_[direction] = !told_[direction];
 }
 
 }  // namespace grove::detail

@@ -78,15 +78,15 @@ Listener Listener::bind(const Endpoint& at, const ListenOptions& options) {
 Socket Listener::accept(std::error_code& ec, Deadline by) {
     if (!state_) return detail::closed(ec), Socket{};
     detail::SocketAddress peer;
-    const auto call = [&peer](int fd) noexcept -> ssize_t {
-        int result = 0;
-        do {
-            result = os().accept(fd, peer.get(), peer.size_to_fill());
-        } while (result == -ECONNABORTED);
-        return result;
-    };
+    const detail::IoCall call{"Listener::accept", 0, [&peer](int fd) noexcept -> ssize_t {
+                                  int result = 0;
+                                  do {
+                                      result = os().accept(fd, peer.get(), peer.size_to_fill());
+                                  } while (result == -ECONNABORTED);
+                                  return result;
+                              }};
     const int family = state_->family();
-    const auto fd = static_cast<int>(state_->read("Listener::accept", 0, call, ec, by));
+    const auto fd = static_cast<int>(state_->read(call, ec, by));
     if (ec) return {};
     return detail::SocketAccess::make(detail::UniqueFd{fd}, family, peer.endpoint());
 }

@@ -114,18 +114,18 @@ Socket::~Socket() = default;
 Socket Socket::connect(const Endpoint& to, std::error_code& ec, Deadline by) {
     const detail::SocketAddress address{to, ec};
     if (ec) return {};
-    detail::UniqueFd fd = detail::open_socket(address.family(), SOCK_STREAM, ec);
+    detail::UniqueFd made = detail::open_socket(address.family(), SOCK_STREAM, ec);
     if (ec) return {};
-    Socket socket = SocketAccess::make(std::move(fd), address.family(), to);
+    Socket socket = SocketAccess::make(std::move(made), address.family(), to);
     if (to.is_unix()) {
         detail::connect_unix(socket.native_handle(), address, ec, by);
     } else {
-        const auto attempt = [&address](int number) noexcept {
-            return detail::connect_result(os().connect(number, address.get(), address.size()));
-        };
+        const detail::IoCall call{"Socket::connect", 0, [&address](int fd) noexcept {
+                                      return detail::connect_result(os().connect(fd, address.get(), address.size()));
+                                  }};
         detail::set_option(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, 1, ec);
         if (ec) return {};
-        socket.state_->write("Socket::connect", 0, attempt, ec, by);
+        socket.state_->write(call, ec, by);
     }
     return ec ? Socket{} : std::move(socket);
 }
@@ -192,8 +192,9 @@ template <class State>
 std::size_t Socket::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     if (into.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const auto call = [into](int fd) noexcept { return os().receive(fd, into.data(), into.size()); };
-    return state_->read("Socket::read_some", into.size(), call, ec, by);
+    const detail::IoCall call{"Socket::read_some", into.size(),
+                              [into](int fd) noexcept { return os().receive(fd, into.data(), into.size()); }};
+    return state_->read(call, ec, by);
 }
 
 std::size_t Socket::read_some(std::span<std::byte> into, Deadline by) {
@@ -206,8 +207,9 @@ std::size_t Socket::read_some(std::span<std::byte> into, Deadline by) {
 std::size_t Socket::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
     if (from.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const auto call = [from](int fd) noexcept { return os().send(fd, from.data(), from.size()); };
-    return state_->write("Socket::write_some", from.size(), call, ec, by);
+    const detail::IoCall call{"Socket::write_some", from.size(),
+                              [from](int fd) noexcept { return os().send(fd, from.data(), from.size()); }};
+    return state_->write(call, ec, by);
 }
 
 std::size_t Socket::write_some(std::span<const std::byte> from, Deadline by) {
@@ -230,8 +232,10 @@ std::size_t Socket::write_some(
     }
     if (size == 0) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const auto call = [&parts, count](int fd) noexcept { return os().send_vector(fd, parts.data(), count); };
-    return state_->write("Socket::write_some", size, call, ec, by);
+    const detail::IoCall call{"Socket::write_some", size, [&parts, count](int fd) noexcept {
+                                  return os().send_vector(fd, parts.data(), count);
+                              }};
+    return state_->write(call, ec, by);
 }
 
 std::size_t Socket::write_some(std::span<const std::span<const std::byte>> pieces, Deadline by) {

@@ -53,10 +53,10 @@ std::size_t UdpSocket::send_to(
     if (!state_) return detail::closed(ec);
     const detail::SocketAddress address{to, ec};
     if (ec) return 0;
-    const auto call = [&address, from](int fd) noexcept {
-        return os().send_to(fd, from.data(), from.size(), address.get(), address.size());
-    };
-    return state_->write("UdpSocket::send_to", 0, call, ec, by);
+    const detail::IoCall call{"UdpSocket::send_to", 0, [&address, from](int fd) noexcept {
+                                  return os().send_to(fd, from.data(), from.size(), address.get(), address.size());
+                              }};
+    return state_->write(call, ec, by);
 }
 
 std::size_t UdpSocket::send_to(const Endpoint& to, std::span<const std::byte> from, Deadline by) {
@@ -71,10 +71,10 @@ std::pair<std::size_t, Endpoint> UdpSocket::receive_from(
     if (into.empty()) return ec.clear(), std::pair{std::size_t{0}, Endpoint{}};
     if (!state_) return {detail::closed(ec), Endpoint{}};
     detail::SocketAddress peer;
-    const auto call = [&peer, into](int fd) noexcept {
-        return os().receive_from(fd, into.data(), into.size(), peer.get(), peer.size_to_fill());
-    };
-    const std::size_t n = state_->read("UdpSocket::receive_from", 0, call, ec, by);
+    const detail::IoCall call{"UdpSocket::receive_from", 0, [&peer, into](int fd) noexcept {
+                                  return os().receive_from(fd, into.data(), into.size(), peer.get(), peer.size_to_fill());
+                              }};
+    const std::size_t n = state_->read(call, ec, by);
     return {n, ec ? Endpoint{} : peer.endpoint()};
 }
 
