@@ -1,5 +1,5 @@
-// The least an HTTP server can be: finds the blank lines and answers each with the same bytes. What is left is
-// the cost of the sockets; compare with baseline/epoll_hello. `raw_hello --port 8080`
+// The least an HTTP server can be: finds the blank lines and answers each with the same bytes. What is left
+// is the cost of the sockets; compare with baseline/epoll_hello. `raw_hello --port 8080`
 
 #include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
@@ -82,7 +82,9 @@ std::uint16_t parse_port(std::span<char*> arguments) {
     if (arguments.size() == 1) return port;
     const std::string_view text = arguments.size() == 3 ? arguments[2] : "";
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (std::string_view{arguments[1]} == "--port" && error == std::errc{} && end == text.data() + text.size()) return port;
+    if (std::string_view{arguments[1]} == "--port" && error == std::errc{} &&
+        end == text.data() + text.size())
+        return port;
     std::fprintf(stderr, "usage: %s [--port PORT]\n", arguments[0]);
     std::exit(2);
 }

@@ -5,8 +5,9 @@
 
 #include "support/bench.hpp"
 
-#include <array>
 #include <sys/socket.h>
+
+#include <array>
 #include <unistd.h>
 #include <utility>
 
@@ -48,7 +49,8 @@ void ping_pong(benchmark::State& state, Socket client, Socket server) {
 // The floor of the next: the same two system calls, and nothing around them.
 void echo_ready_bare(benchmark::State& state) {
     int fds[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0) return state.SkipWithError("socketpair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        return state.SkipWithError("socketpair");
     std::array<char, 64> buffer{};
     for (auto _ : state) {
         benchmark::DoNotOptimize(::send(fds[0], buffer.data(), buffer.size(), MSG_NOSIGNAL));
@@ -59,7 +61,8 @@ void echo_ready_bare(benchmark::State& state) {
 }
 GROVE_BENCHMARK(echo_ready_bare);
 
-// What a write and a read cost that need not wait: two system calls, no allocation, and a yield each 64 calls.
+// What a write and a read cost that need not wait: two system calls, no allocation, and a yield each 64
+// calls.
 void echo_ready(benchmark::State& state) {
     auto [left, right] = Socket::pair();
     std::array<std::byte, 64> buffer{};
@@ -71,7 +74,8 @@ void echo_ready(benchmark::State& state) {
 }
 GROVE_BENCHMARK(echo_ready);
 
-// A round trip between two greenlets, each of which waits: four system calls that carry bytes, and two looks at the loop.
+// A round trip between two greenlets, each of which waits: four system calls that carry bytes, and two looks
+// at the loop.
 void echo_tcp(benchmark::State& state) {
     auto [client, server] = tcp_pair();
     ping_pong(state, std::move(client), std::move(server));

@@ -1,12 +1,12 @@
 // Descriptors among kills, faults, other threads and other runtimes.
 
-#include "net/loopback.hpp"
-#include "support/faulty_os.hpp"
-#include "support/grove_test.hpp"
-
 #include <grove/core/gil.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/core/timeout.hpp>
+
+#include "net/loopback.hpp"
+#include "support/faulty_os.hpp"
+#include "support/grove_test.hpp"
 
 #include <atomic>
 #include <chrono>

@@ -1,16 +1,16 @@
-// What lies under every socket, seen from outside: how many system calls it takes, and what happens when many things
-// happen at once.
+// What lies under every socket, seen from outside: how many system calls it takes, and what happens when many
+// things happen at once.
 
 #include "io/descriptor.hpp"
+
+#include <grove/core/gil.hpp>
+#include <grove/core/greenlet.hpp>
+#include <grove/core/timeout.hpp>
 
 #include "core/run_main.hpp"
 #include "net/loopback.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
-
-#include <grove/core/gil.hpp>
-#include <grove/core/greenlet.hpp>
-#include <grove/core/timeout.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -161,7 +161,8 @@ GROVE_TEST_REAL("after the hang-up what was sent before is read to the end, in s
     std::string all;
     auto reader = spawn([&all, &socket = socket] {
         std::array<std::byte, 3> piece;
-        while (const std::size_t n = socket.read_some(piece, patience)) all += text(std::span{piece}.first(n));
+        while (const std::size_t n = socket.read_some(piece, patience))
+            all += text(std::span{piece}.first(n));
     });
     settle();
     grove::write(peer, "0123456789");
@@ -180,7 +181,8 @@ GROVE_TEST_REAL("one whose peer sends no more may still write, and waits for roo
     socket.set_no_delay(true);
 
     std::string last;
-    while (!last.ends_with("the end")) last = (last + read_piece(peer)).substr(last.size() > 7 ? last.size() - 7 : 0);
+    while (!last.ends_with("the end"))
+        last = (last + read_piece(peer)).substr(last.size() > 7 ? last.size() - 7 : 0);
     CHECK(writer.join(patience));
 }
 

@@ -17,7 +17,9 @@ namespace {
 using Bytes = std::span<std::byte>;
 using ConstBytes = std::span<const std::byte>;
 
-std::string text(ConstBytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text(ConstBytes bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// Gives the pieces one by one, then the error or the end.
 struct Source {
@@ -149,7 +151,8 @@ TEST_CASE("records are found wherever the pieces were cut") {
     const std::string whole = "one\r\ntwo\r\n\r\nfour\r\n";
     for (std::size_t size = 1; size <= whole.size(); ++size) {
         Source source;
-        for (std::size_t at = 0; at < whole.size(); at += size) source.pieces.push_back(whole.substr(at, size));
+        for (std::size_t at = 0; at < whole.size(); at += size)
+            source.pieces.push_back(whole.substr(at, size));
         BufferedReader reader{source};
         CHECK(reader.read_until("\r\n") == "one");
         CHECK(reader.read_until("\r\n") == "two");

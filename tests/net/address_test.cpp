@@ -64,8 +64,22 @@ TEST_CASE("an IPv4 address is four decimal numbers") {
     CHECK(ip("127.0.0.1") == "127.0.0.1");
     CHECK(ip("0.0.0.0") == "0.0.0.0");
     CHECK(ip("255.255.255.255") == "255.255.255.255");
-    for (const auto* wrong : {"", "1", "1.2", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.-4", "1.2.3.+4", "1..3.4",
-                              ".1.2.3.4", "1.2.3.4.", " 1.2.3.4", "1.2.3.4 ", "1.2.3.4x", "0x1.2.3.4", "1,2,3,4"}) {
+    for (const auto* wrong : {"",
+                              "1",
+                              "1.2",
+                              "1.2.3",
+                              "1.2.3.4.5",
+                              "1.2.3.256",
+                              "1.2.3.-4",
+                              "1.2.3.+4",
+                              "1..3.4",
+                              ".1.2.3.4",
+                              "1.2.3.4.",
+                              " 1.2.3.4",
+                              "1.2.3.4 ",
+                              "1.2.3.4x",
+                              "0x1.2.3.4",
+                              "1,2,3,4"}) {
         CHECK_MESSAGE(ip(wrong) == "invalid", wrong);
     }
 }
@@ -91,9 +105,22 @@ TEST_CASE("an IPv6 address comes back as RFC 5952 writes it") {
 }
 
 TEST_CASE("what only resembles an IPv6 address is refused") {
-    for (const auto* wrong :
-         {":", ":::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "1:2:3:4:5:6:7:8::", ":1:2:3:4:5:6:7",
-          "1:2:3:4:5:6:7:", "12345::", "g::", "::1.2.3", "1.2.3.4::", "::1.2.3.4:5", "[::1]", "::1%", "127.0.0.1%1"}) {
+    for (const auto* wrong : {":",
+                              ":::",
+                              "1:2:3:4:5:6:7",
+                              "1:2:3:4:5:6:7:8:9",
+                              "1::2::3",
+                              "1:2:3:4:5:6:7:8::",
+                              ":1:2:3:4:5:6:7",
+                              "1:2:3:4:5:6:7:",
+                              "12345::",
+                              "g::",
+                              "::1.2.3",
+                              "1.2.3.4::",
+                              "::1.2.3.4:5",
+                              "[::1]",
+                              "::1%",
+                              "127.0.0.1%1"}) {
         CHECK_MESSAGE(ip(wrong) == "invalid", wrong);
     }
 }
@@ -133,8 +160,21 @@ TEST_CASE("an endpoint is an address and a port, or a Unix path") {
 }
 
 TEST_CASE("what only resembles an endpoint is refused") {
-    for (const auto* wrong : {"", "80", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4: 80", "::1:80",
-                              "[1.2.3.4]:80", "[]:80", "[::1]", "[::1]80", "localhost:80", "unix:", "unix"}) {
+    for (const auto* wrong : {"",
+                              "80",
+                              "1.2.3.4",
+                              "1.2.3.4:",
+                              "1.2.3.4:65536",
+                              "1.2.3.4:-1",
+                              "1.2.3.4: 80",
+                              "::1:80",
+                              "[1.2.3.4]:80",
+                              "[]:80",
+                              "[::1]",
+                              "[::1]80",
+                              "localhost:80",
+                              "unix:",
+                              "unix"}) {
         CHECK_MESSAGE(endpoint(wrong) == "invalid", wrong);
     }
 }
@@ -149,7 +189,8 @@ TEST_CASE("endpoints compare by all they say") {
 // --- The system's form ----------------------------------------------------------------------------
 
 TEST_CASE("an endpoint survives the way through the system's form") {
-    for (const auto* text : {"1.2.3.4:80", "[2001:db8::1]:443", "[fe80::1%3]:1", "unix:/run/app.sock", "unix:@name"}) {
+    for (const auto* text :
+         {"1.2.3.4:80", "[2001:db8::1]:443", "[fe80::1%3]:1", "unix:/run/app.sock", "unix:@name"}) {
         CHECK_MESSAGE(through_the_system(Endpoint::parse(text)) == Endpoint::parse(text), text);
     }
 }

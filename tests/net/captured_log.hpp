@@ -14,7 +14,8 @@ namespace grove::testing {
 class CapturedLog {
 public:
     CapturedLog() {
-        auto logger = std::make_shared<spdlog::logger>("grove", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
+        auto logger = std::make_shared<spdlog::logger>(
+            "grove", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
         logger->set_pattern("%v");
         spdlog::register_logger(std::move(logger));
     }

@@ -1,13 +1,12 @@
+#include <grove/core/greenlet.hpp>
+#include <grove/core/offload.hpp>
+#include <grove/core/timeout.hpp>
 #include <grove/net/dns.hpp>
 
 #include "core/scheduler.hpp"
 #include "net/loopback.hpp"
 #include "net/resolver.hpp"
 #include "support/grove_test.hpp"
-
-#include <grove/core/greenlet.hpp>
-#include <grove/core/offload.hpp>
-#include <grove/core/timeout.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -1,10 +1,10 @@
-#include "net/loopback.hpp"
-#include "support/faulty_os.hpp"
-#include "support/grove_test.hpp"
-
 #include <grove/core/greenlet.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/net/socket.hpp>
+
+#include "net/loopback.hpp"
+#include "support/faulty_os.hpp"
+#include "support/grove_test.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -26,14 +26,17 @@ namespace {
 class TestPath {
 public:
     explicit TestPath(const std::string& name)
-        : path_{std::filesystem::temp_directory_path() / ("grove-" + std::to_string(::getpid()) + "-" + name)} {}
+        : path_{std::filesystem::temp_directory_path() /
+                ("grove-" + std::to_string(::getpid()) + "-" + name)} {}
     TestPath(const TestPath&) = delete;
     TestPath& operator=(const TestPath&) = delete;
     ~TestPath() { std::filesystem::remove(path_); }
 
     [[nodiscard]] Endpoint endpoint() const { return Endpoint::unix_path(path_); }
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    [[nodiscard]] bool exists() const { return std::filesystem::exists(std::filesystem::symlink_status(path_)); }
+    [[nodiscard]] bool exists() const {
+        return std::filesystem::exists(std::filesystem::symlink_status(path_));
+    }
 
 private:
     std::filesystem::path path_;
@@ -64,7 +67,8 @@ GROVE_TEST_REAL("port 0 lets the system choose") {
 GROVE_TEST_REAL("a port in use is an error that names it") {
     const auto listener = Listener::bind(any_port);
     const auto at = listener.local();
-    CHECK(error_of([&] { (void)Listener::bind(at); }) == "listen " + at.to_string() + ": Address already in use");
+    CHECK(error_of([&] { (void)Listener::bind(at); }) ==
+          "listen " + at.to_string() + ": Address already in use");
     std::error_code ec;
     CHECK_FALSE(Listener::bind(at, ec));
     CHECK(ec == std::errc::address_in_use);

@@ -21,7 +21,9 @@ inline constexpr std::chrono::seconds patience{20};
 
 inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
 
-[[nodiscard]] inline std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
+[[nodiscard]] inline std::span<const std::byte> bytes(std::string_view text) {
+    return std::as_bytes(std::span{text});
+}
 
 [[nodiscard]] inline std::string text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -36,7 +38,9 @@ inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
 }
 
 /// What one read_some brings.
-[[nodiscard]] inline std::string read_piece(net::Socket& socket, std::error_code& ec, Deadline by = patience) {
+[[nodiscard]] inline std::string read_piece(net::Socket& socket,
+                                            std::error_code& ec,
+                                            Deadline by = patience) {
     std::array<std::byte, 256> buffer;
     const std::size_t n = socket.read_some(buffer, ec, by);
     return text(std::span{buffer}.first(n));

@@ -1,12 +1,12 @@
 // The same handlers as greenlets, as OS threads, and as OS threads under the Gil.
 
-#include "net/captured_log.hpp"
-#include "net/loopback.hpp"
-#include "support/grove_test.hpp"
-
 #include <grove/core/gil.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/net/server.hpp>
+
+#include "net/captured_log.hpp"
+#include "net/loopback.hpp"
+#include "support/grove_test.hpp"
 
 #include <atomic>
 #include <barrier>
@@ -37,7 +37,9 @@ void echo(Socket socket, const Endpoint&) {
     }
 }
 
-Socket connect_to(const StreamServer& server) { return Socket::connect(server.endpoint(), patience); }
+Socket connect_to(const StreamServer& server) {
+    return Socket::connect(server.endpoint(), patience);
+}
 
 std::string ask(Socket& socket, std::string_view question) {
     grove::write(socket, question);

@@ -1,12 +1,11 @@
+#include <grove/core/greenlet.hpp>
+#include <grove/core/timeout.hpp>
 #include <grove/net/server.hpp>
 
 #include "net/captured_log.hpp"
 #include "net/loopback.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
-
-#include <grove/core/greenlet.hpp>
-#include <grove/core/timeout.hpp>
 
 #include <chrono>
 #include <optional>
@@ -32,9 +31,13 @@ void echo(Socket socket, const Endpoint&) {
 }
 
 /// Waits for the peer to leave, without an answer.
-void hold(Socket socket, const Endpoint&) { (void)read_piece(socket, {}); }
+void hold(Socket socket, const Endpoint&) {
+    (void)read_piece(socket, {});
+}
 
-Socket connect_to(const StreamServer& server) { return Socket::connect(server.endpoint(), patience); }
+Socket connect_to(const StreamServer& server) {
+    return Socket::connect(server.endpoint(), patience);
+}
 
 std::string ask(Socket& socket, std::string_view question) {
     grove::write(socket, question);
@@ -265,7 +268,8 @@ GROVE_TEST_REAL("a handler may stop its own server") {
 
 GROVE_TEST_REAL("the destructor stops, also a server that waits for a place or pauses") {
     const CapturedLog log;
-    auto full = std::make_unique<StreamServer>(any_port, hold, grove::net::ServerOptions{.max_connections = 1});
+    auto full =
+        std::make_unique<StreamServer>(any_port, hold, grove::net::ServerOptions{.max_connections = 1});
     full->start();
     auto client = connect_to(*full);
     wait_for_connections(*full, 1);

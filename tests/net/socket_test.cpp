@@ -1,3 +1,5 @@
+#include <grove/core/greenlet.hpp>
+#include <grove/core/timeout.hpp>
 #include <grove/net/socket.hpp>
 
 #include "core/scheduler.hpp"
@@ -6,9 +8,6 @@
 #include "net/sockaddr.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
-
-#include <grove/core/greenlet.hpp>
-#include <grove/core/timeout.hpp>
 
 #include <sys/socket.h>
 
@@ -308,7 +307,9 @@ GROVE_TEST_REAL("a released descriptor lives on, and can be adopted") {
     CHECK(reader.get() == "still connected");
 }
 
-GROVE_TEST_REAL("what cannot be adopted is an error") { CHECK(error_of([] { (void)Socket::adopt(-1); }) != ""); }
+GROVE_TEST_REAL("what cannot be adopted is an error") {
+    CHECK(error_of([] { (void)Socket::adopt(-1); }) != "");
+}
 
 // --- Unix -----------------------------------------------------------------------------------------
 

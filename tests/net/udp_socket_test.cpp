@@ -1,10 +1,10 @@
-#include "net/loopback.hpp"
-#include "support/faulty_os.hpp"
-#include "support/grove_test.hpp"
-
 #include <grove/core/greenlet.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/net/socket.hpp>
+
+#include "net/loopback.hpp"
+#include "support/faulty_os.hpp"
+#include "support/grove_test.hpp"
 
 #include <chrono>
 #include <ostream>

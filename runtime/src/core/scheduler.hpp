@@ -91,8 +91,8 @@ public:
     void drop_outside() noexcept { --outside_; }
     [[nodiscard]] std::size_t outside() const noexcept { return outside_; }
 
-    /// Spends one I/O success of this greenlet's run. After `io_budget` in a row it has to yield before the next
-    /// call: so a socket that is never empty neither starves the others nor keeps a kill away.
+    /// Spends one I/O success of this greenlet's run. After `io_budget` in a row it has to yield before the
+    /// next call: so a socket that is never empty neither starves the others nor keeps a kill away.
     void spend_io() noexcept { --io_left_; }
     [[nodiscard]] bool io_spent() const noexcept { return io_left_ <= 0; }
 

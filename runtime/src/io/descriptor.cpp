@@ -1,14 +1,13 @@
 #include "io/descriptor.hpp"
 
-#include "core/gil_state.hpp"
-#include "core/runtime_control.hpp"
-
 #include <grove/base/assert.hpp>
 #include <grove/core/gil.hpp>
 #include <grove/core/runtime.hpp>
 
-#include <poll.h>
+#include "core/gil_state.hpp"
+#include "core/runtime_control.hpp"
 
+#include <poll.h>
 #include <utility>
 
 namespace grove::detail {
@@ -17,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The Gil of the runtime that watches a descriptor, on a thread that does not work for it. That may have ended: then
-/// there is nothing to guard.
+/// The Gil of the runtime that watches a descriptor, on a thread that does not work for it. That may have
+/// ended: then there is nothing to guard.
 class WatcherGil {
 public:
     explicit WatcherGil(const std::shared_ptr<RuntimeControl>& control) noexcept {
@@ -95,18 +94,23 @@ private:
 
 /// Somebody waits to read, or was told to try and has not done so.
 inline bool Descriptor::taken(Direction direction) const noexcept {
-    return told_[direction] || !waiters_[direction].empty() || (kind_ == Kind::listener && !returned_.empty());
+    return told_[direction] || !waiters_[direction].empty() ||
+           (kind_ == Kind::listener && !returned_.empty());
 }
 
 /// Requires: the direction is not ready.
-inline Descriptor::Woken Descriptor::wait(
-    Scheduler& scheduler, Direction direction, WaitList& line, const char* what, std::error_code& ec, Deadline by) {
+inline Descriptor::Woken Descriptor::wait(Scheduler& scheduler,
+                                          Direction direction,
+                                          WaitList& line,
+                                          const char* what,
+                                          std::error_code& ec,
+                                          Deadline by) {
     const auto failed = [&ec](std::error_code why) {
         ec = why;
         return Woken::failed;
     };
-    // In the end we look once more, whatever the cache says: if the loop was kept from its work, the deadline may
-    // come before the news. But not before those who have waited longer.
+    // In the end we look once more, whatever the cache says: if the loop was kept from its work, the deadline
+    // may come before the news. But not before those who have waited longer.
     const auto at_deadline = [&] {
         return taken(direction) ? failed(std::make_error_code(std::errc::timed_out)) : Woken::by_deadline;
     };
@@ -151,19 +155,23 @@ std::size_t Descriptor::fail(Direction direction, int error, std::error_code& ec
     return 0;
 }
 
-std::size_t Descriptor::perform_on_thread(
-    Direction direction, const AnyIoCall& call, std::error_code& ec, Deadline by) {
+std::size_t Descriptor::perform_on_thread(Direction direction,
+                                          const AnyIoCall& call,
+                                          std::error_code& ec,
+                                          Deadline by) {
     checkpoint();  // another thread may wait for the Gil this one holds
     for (;;) {
         ssize_t result = call.make(call, fd_);
         if (result == -EAGAIN) {
             const GilReleased released;
-            pollfd entry{.fd = fd_, .events = direction == reading ? short{POLLIN} : short{POLLOUT}, .revents = 0};
+            pollfd entry{
+                .fd = fd_, .events = direction == reading ? short{POLLIN} : short{POLLOUT}, .revents = 0};
             result = os().poll(&entry, 1, by);
             if (result > 0) continue;
             if (result == 0) result = -ETIMEDOUT;
         }
-        ec = result < 0 ? std::error_code{static_cast<int>(-result), std::generic_category()} : std::error_code{};
+        ec = result < 0 ? std::error_code{static_cast<int>(-result), std::generic_category()}
+                        : std::error_code{};
         return result < 0 ? 0 : static_cast<std::size_t>(result);
     }
 }
@@ -219,7 +227,9 @@ void Descriptor::abandon() noexcept {
     delete this;
 }
 
-void CloseDescriptor::operator()(Descriptor* descriptor) const noexcept { descriptor->abandon(); }
+void CloseDescriptor::operator()(Descriptor* descriptor) const noexcept {
+    descriptor->abandon();
+}
 
 int Descriptor::release() noexcept {
     GROVE_ASSERT(pins_ == 0, "a socket is given away while a greenlet waits for it");

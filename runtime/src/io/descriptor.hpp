@@ -1,14 +1,14 @@
 #pragma once
 
-#include "core/scheduler.hpp"
-#include "io/hang_up.hpp"
-#include "platform/event_loop.hpp"
-#include "platform/os.hpp"
-
 #include <grove/base/error.hpp>
 #include <grove/base/time.hpp>
 #include <grove/core/wait_list.hpp>
 #include <grove/io/detail/close_descriptor.hpp>
+
+#include "core/scheduler.hpp"
+#include "io/hang_up.hpp"
+#include "platform/event_loop.hpp"
+#include "platform/os.hpp"
 
 #include <sys/types.h>
 
@@ -24,15 +24,16 @@ namespace grove::detail {
 class WatchedDescriptors;
 struct RuntimeControl;
 
-/// A system call to be made until it succeeds. `what` is a literal, for reports. A count smaller than `full` shows that
-/// there is no more to be had.
+/// A system call to be made until it succeeds. `what` is a literal, for reports. A count smaller than `full`
+/// shows that there is no more to be had.
 struct AnyIoCall {
     const char* what;
     std::size_t full;
     ssize_t (*make)(const AnyIoCall&, int fd) noexcept;
 };
 
-/// The same with the type of the function that makes it, which takes the descriptor and gives a count or -errno.
+/// The same with the type of the function that makes it, which takes the descriptor and gives a count or
+/// -errno.
 template <class Function>
 struct IoCall : AnyIoCall {
     IoCall(const char* name, std::size_t whole, Function f) noexcept
@@ -51,22 +52,24 @@ struct IoCall : AnyIoCall {
 
 /// All there is to waiting for one file descriptor, which it owns. Sockets are built on it.
 ///
-/// What the event loop last said is cached: `ready` means that a system call is worth a try. The loop is asked to
-/// watch the descriptor when a greenlet has to wait for the first time; it then reports the present state, so nothing
-/// is lost before that. A read shorter than its buffer, or a write shorter than its data, shows that there is no
-/// more to be had: the next one waits at once instead of failing first. So a keep-alive request costs one receive,
-/// one send and its share of an epoll_wait (bench/raw_hello under strace).
+/// What the event loop last said is cached: `ready` means that a system call is worth a try. The loop is
+/// asked to watch the descriptor when a greenlet has to wait for the first time; it then reports the present
+/// state, so nothing is lost before that. A read shorter than its buffer, or a write shorter than its data,
+/// shows that there is no more to be had: the next one waits at once instead of failing first. So a
+/// keep-alive request costs one receive, one send and its share of an epoll_wait (bench/raw_hello under
+/// strace).
 ///
 /// For each direction:
 /// 1. ready: nobody waits, and nobody was told to try who has not done so. So a newcomer cannot overtake.
 /// 2. told: a waiter was told to try and has not done so. What happens meanwhile, his try will find.
-/// 3. Who was told and succeeded passes the turn on; who found nothing is the next to be told. Only a listener has
+/// 3. Who was told and succeeded passes the turn on; who found nothing is the next to be told. Only a
+/// listener has
 ///    several waiters; elsewhere the second is Errc::concurrent_use.
 /// 4. A hang-up is reported once and stays: after it, a short count proves nothing.
 ///
-/// Who may call: the greenlets of one runtime at a time, and plain threads, one of them per direction. A plain thread
-/// waits in poll(2) and touches neither the cache nor the loop. Closing may come from anywhere; a foreign thread
-/// takes the Gil of the runtime that watches. A descriptor may outlive that runtime.
+/// Who may call: the greenlets of one runtime at a time, and plain threads, one of them per direction. A
+/// plain thread waits in poll(2) and touches neither the cache nor the loop. Closing may come from anywhere;
+/// a foreign thread takes the Gil of the runtime that watches. A descriptor may outlive that runtime.
 ///
 /// What a request touches is in the first cache line: with hundreds of connections each line costs a miss.
 class alignas(64) Descriptor : private FdWatch {
@@ -88,8 +91,8 @@ public:
     /// The other holder of `shared` may from now on tell who uses this descriptor to hurry.
     void share(std::shared_ptr<HangUp> shared) noexcept { hang_up_ = std::move(shared); }
 
-    /// Makes the call until it does not fail with EAGAIN, and waits in between. On failure ec is set and the result
-    /// is 0. Blocks.
+    /// Makes the call until it does not fail with EAGAIN, and waits in between. On failure ec is set and the
+    /// result is 0. Blocks.
     template <class Function>
     std::size_t read(const IoCall<Function>& call, std::error_code& ec, Deadline by) {
         return perform(reading, call, ec, by);
@@ -111,11 +114,13 @@ private:
 
     template <class Function>
     std::size_t perform(Direction, const IoCall<Function>&, std::error_code& ec, Deadline);
-    std::size_t conclude(Scheduler&, Direction, const AnyIoCall&, ssize_t result, std::error_code& ec) noexcept;
+    std::size_t conclude(
+        Scheduler&, Direction, const AnyIoCall&, ssize_t result, std::error_code& ec) noexcept;
     std::size_t fail(Direction, int error, std::error_code& ec) noexcept;
     std::size_t perform_slow(Scheduler&, Direction, const AnyIoCall&, std::error_code& ec, Deadline);
     std::size_t perform_on_thread(Direction, const AnyIoCall&, std::error_code& ec, Deadline);
-    [[nodiscard]] Woken wait(Scheduler&, Direction, WaitList&, const char* what, std::error_code& ec, Deadline);
+    [[nodiscard]] Woken wait(
+        Scheduler&, Direction, WaitList&, const char* what, std::error_code& ec, Deadline);
     [[nodiscard]] bool taken(Direction) const noexcept;
 
     void on_ready(Readiness) noexcept override;
@@ -145,8 +150,10 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 template <class Function>
-std::size_t Descriptor::perform(
-    Direction direction, const IoCall<Function>& call, std::error_code& ec, Deadline by) {
+std::size_t Descriptor::perform(Direction direction,
+                                const IoCall<Function>& call,
+                                std::error_code& ec,
+                                Deadline by) {
     Scheduler* const scheduler = Scheduler::here();
     if (!scheduler) return perform_on_thread(direction, call, ec, by);
     if (!ready_[direction] || scheduler->io_spent()) return perform_slow(*scheduler, direction, call, ec, by);
@@ -156,8 +163,11 @@ std::size_t Descriptor::perform(
     return perform_slow(*scheduler, direction, call, ec, by);
 }
 
-inline std::size_t Descriptor::conclude(
-    Scheduler& scheduler, Direction direction, const AnyIoCall& call, ssize_t result, std::error_code& ec) noexcept {
+inline std::size_t Descriptor::conclude(Scheduler& scheduler,
+                                        Direction direction,
+                                        const AnyIoCall& call,
+                                        ssize_t result,
+                                        std::error_code& ec) noexcept {
     if (result < 0) return fail(direction, static_cast<int>(-result), ec);
     const auto count = static_cast<std::size_t>(result);
     const bool no_more = count < call.full && count > 0 && kind_ == Kind::stream && !hung_up_;
@@ -168,7 +178,8 @@ inline std::size_t Descriptor::conclude(
 }
 
 inline void Descriptor::pass_on(Direction direction) noexcept {
-    told_[direction] = (kind_ == Kind::listener && returned_.notify_one()) || waiters_[direction].notify_one();
+    told_[direction] =
+        (kind_ == Kind::listener && returned_.notify_one()) || waiters_[direction].notify_one();
     ready_[direction] = !told_[direction];
 }
 

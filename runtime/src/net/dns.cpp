@@ -1,18 +1,16 @@
+#include <grove/base/error.hpp>
+#include <grove/core/gil.hpp>
+#include <grove/core/wait_list.hpp>
 #include <grove/net/dns.hpp>
 
 #include "core/scheduler.hpp"
 #include "net/resolver.hpp"
 #include "net/sockaddr.hpp"
 
-#include <grove/base/error.hpp>
-#include <grove/core/gil.hpp>
-#include <grove/core/wait_list.hpp>
-
-#include <netdb.h>
-
 #include <cerrno>
 #include <iterator>
 #include <memory>
+#include <netdb.h>
 #include <utility>
 
 namespace grove {
@@ -29,11 +27,16 @@ constexpr std::size_t longest_host = 253;
 
 std::error_code to_error(int code) noexcept {
     switch (code) {
-        case 0: return {};
-        case EAI_AGAIN: return std::make_error_code(std::errc::resource_unavailable_try_again);
-        case EAI_MEMORY: return std::make_error_code(std::errc::not_enough_memory);
-        case EAI_SYSTEM: return {errno, std::generic_category()};
-        default: return Errc::no_such_host;
+        case 0:
+            return {};
+        case EAI_AGAIN:
+            return std::make_error_code(std::errc::resource_unavailable_try_again);
+        case EAI_MEMORY:
+            return std::make_error_code(std::errc::not_enough_memory);
+        case EAI_SYSTEM:
+            return {errno, std::generic_category()};
+        default:
+            return Errc::no_such_host;
     }
 }
 

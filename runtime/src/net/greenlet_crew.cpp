@@ -1,7 +1,7 @@
-#include "net/crew.hpp"
-
 #include <grove/core/greenlet.hpp>
 #include <grove/core/wait_list.hpp>
+
+#include "net/crew.hpp"
 
 #include <utility>
 
@@ -87,6 +87,8 @@ bool GreenletCrew::includes_caller() const noexcept {
 
 }  // namespace
 
-std::unique_ptr<Crew> make_greenlet_crew(Crew::Handler& handler) { return std::make_unique<GreenletCrew>(handler); }
+std::unique_ptr<Crew> make_greenlet_crew(Crew::Handler& handler) {
+    return std::make_unique<GreenletCrew>(handler);
+}
 
 }  // namespace grove::detail

@@ -1,7 +1,7 @@
+#include <grove/net/socket.hpp>
+
 #include "net/socket_state.hpp"
 #include "net/unix_file.hpp"
-
-#include <grove/net/socket.hpp>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -98,9 +98,15 @@ Socket Listener::accept(Deadline by) {
     return socket;
 }
 
-Endpoint Listener::local() const { return detail::local_of(state_.get()); }
-int Listener::native_handle() const noexcept { return state_ ? state_->fd() : -1; }
-void Listener::close() noexcept { state_.reset(); }
+Endpoint Listener::local() const {
+    return detail::local_of(state_.get());
+}
+int Listener::native_handle() const noexcept {
+    return state_ ? state_->fd() : -1;
+}
+void Listener::close() noexcept {
+    state_.reset();
+}
 
 }  // namespace net
 }  // namespace grove

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/native_pool.hpp"
-
 #include <grove/base/time.hpp>
 #include <grove/net/address.hpp>
+
+#include "core/native_pool.hpp"
 
 #include <list>
 #include <string>
@@ -25,9 +25,10 @@ struct Resolved {
 
 /// The part of a runtime that looks names up.
 ///
-/// A look-up is with a pool thread while it runs; then it is posted to the hub, which tells who asked. Who gives up
-/// walks away, and the hub drops the answer when it comes. So it is touched by one thread at a time, without a lock;
-/// and it lives in a list here, for at the end of the runtime the hub is gone before the last answers come.
+/// A look-up is with a pool thread while it runs; then it is posted to the hub, which tells who asked. Who
+/// gives up walks away, and the hub drops the answer when it comes. So it is touched by one thread at a time,
+/// without a lock; and it lives in a list here, for at the end of the runtime the hub is gone before the last
+/// answers come.
 class Resolver {
 public:
     using LookUp = Resolved (*)(const std::string& host);

@@ -1,13 +1,12 @@
-#include <grove/net/server.hpp>
-
-#include "base/log.hpp"
-#include "net/crew.hpp"
-
 #include <grove/base/assert.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/core/runtime.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/core/wait_list.hpp>
+#include <grove/net/server.hpp>
+
+#include "base/log.hpp"
+#include "net/crew.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -32,8 +31,8 @@ void serve_connection(Crew::Handler& handler, net::Socket socket) {
 
 namespace {
 
-/// How long to wait when connections cannot be taken for want of descriptors, memory or threads: others have to
-/// end first. Says so once, not at each attempt.
+/// How long to wait when connections cannot be taken for want of descriptors, memory or threads: others have
+/// to end first. Says so once, not at each attempt.
 class Backoff {
 public:
     void wait(const std::string& why) {
@@ -128,7 +127,7 @@ void ServerState::serve_forever() {
 void ServerState::stop(Deadline grace) {
     listener_.close();
     if (!crew_) return;
-    acceptor_.kill();  // it may also wait for a place, or pause
+    acceptor_.kill();                          // it may also wait for a place, or pause
     if (!acceptor_.ready()) acceptor_.join();  // else the runtime may have ended
     const std::size_t caller = crew_->includes_caller() ? 1 : 0;
     if (!crew_->wait_until_left(caller, grace)) {
@@ -150,11 +149,21 @@ StreamServer::~StreamServer() {
     state_->stop(0s);
 }
 
-void StreamServer::start() { state_->start(); }
-void StreamServer::serve_forever() { state_->serve_forever(); }
-void StreamServer::stop(Deadline grace) { state_->stop(grace); }
-Endpoint StreamServer::endpoint() const { return state_->endpoint(); }
-std::size_t StreamServer::connections() const noexcept { return state_->connections(); }
+void StreamServer::start() {
+    state_->start();
+}
+void StreamServer::serve_forever() {
+    state_->serve_forever();
+}
+void StreamServer::stop(Deadline grace) {
+    state_->stop(grace);
+}
+Endpoint StreamServer::endpoint() const {
+    return state_->endpoint();
+}
+std::size_t StreamServer::connections() const noexcept {
+    return state_->connections();
+}
 
 }  // namespace net
 }  // namespace grove

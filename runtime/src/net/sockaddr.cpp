@@ -88,10 +88,14 @@ void SocketAddress::set_path(std::string_view path, std::error_code& ec) noexcep
 
 net::Endpoint SocketAddress::endpoint() const {
     switch (family()) {
-        case AF_INET: return {to_ip(*get()), ntohs(copy_of<sockaddr_in>(*get()).sin_port)};
-        case AF_INET6: return {to_ip(*get()), ntohs(copy_of<sockaddr_in6>(*get()).sin6_port)};
-        case AF_UNIX: break;
-        default: return {};
+        case AF_INET:
+            return {to_ip(*get()), ntohs(copy_of<sockaddr_in>(*get()).sin_port)};
+        case AF_INET6:
+            return {to_ip(*get()), ntohs(copy_of<sockaddr_in6>(*get()).sin6_port)};
+        case AF_UNIX:
+            break;
+        default:
+            return {};
     }
     const auto un = copy_of<sockaddr_un>(*get());
     const std::size_t room = std::clamp(size_, path_offset, socklen_t{sizeof un}) - path_offset;

@@ -1,10 +1,9 @@
-#include <grove/net/socket.hpp>
-
-#include "net/socket_state.hpp"
-
 #include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/dns.hpp>
+#include <grove/net/socket.hpp>
+
+#include "net/socket_state.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -61,9 +60,12 @@ namespace {
 ssize_t connect_result(int result) noexcept {
     switch (-result) {
         case EINPROGRESS:
-        case EALREADY: return -EAGAIN;
-        case EISCONN: return 0;
-        default: return result;
+        case EALREADY:
+            return -EAGAIN;
+        case EISCONN:
+            return 0;
+        default:
+            return result;
     }
 }
 
@@ -79,7 +81,8 @@ void connect_unix(int fd, const SocketAddress& address, std::error_code& ec, Dea
     ec = std::make_error_code(std::errc::timed_out);
 }
 
-/// The time for the next of so many attempts: an equal share of what is left, but one that allows for a lost packet.
+/// The time for the next of so many attempts: an equal share of what is left, but one that allows for a lost
+/// packet.
 Deadline share_of(Deadline by, std::size_t attempts) {
     constexpr Clock::duration shortest = 2s;
     if (by.is_never()) return by;
@@ -120,9 +123,10 @@ Socket Socket::connect(const Endpoint& to, std::error_code& ec, Deadline by) {
     if (to.is_unix()) {
         detail::connect_unix(socket.native_handle(), address, ec, by);
     } else {
-        const detail::IoCall call{"Socket::connect", 0, [&address](int fd) noexcept {
-                                      return detail::connect_result(os().connect(fd, address.get(), address.size()));
-                                  }};
+        const detail::IoCall call{
+            "Socket::connect", 0, [&address](int fd) noexcept {
+                return detail::connect_result(os().connect(fd, address.get(), address.size()));
+            }};
         detail::set_option(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, 1, ec);
         if (ec) return {};
         socket.state_->write(call, ec, by);
@@ -192,8 +196,9 @@ template <class State>
 std::size_t Socket::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     if (into.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const detail::IoCall call{"Socket::read_some", into.size(),
-                              [into](int fd) noexcept { return os().receive(fd, into.data(), into.size()); }};
+    const detail::IoCall call{"Socket::read_some", into.size(), [into](int fd) noexcept {
+                                  return os().receive(fd, into.data(), into.size());
+                              }};
     return state_->read(call, ec, by);
 }
 
@@ -207,8 +212,9 @@ std::size_t Socket::read_some(std::span<std::byte> into, Deadline by) {
 std::size_t Socket::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
     if (from.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const detail::IoCall call{"Socket::write_some", from.size(),
-                              [from](int fd) noexcept { return os().send(fd, from.data(), from.size()); }};
+    const detail::IoCall call{"Socket::write_some", from.size(), [from](int fd) noexcept {
+                                  return os().send(fd, from.data(), from.size());
+                              }};
     return state_->write(call, ec, by);
 }
 
@@ -219,8 +225,9 @@ std::size_t Socket::write_some(std::span<const std::byte> from, Deadline by) {
     return n;
 }
 
-std::size_t Socket::write_some(
-    std::span<const std::span<const std::byte>> pieces, std::error_code& ec, Deadline by) {
+std::size_t Socket::write_some(std::span<const std::span<const std::byte>> pieces,
+                               std::error_code& ec,
+                               Deadline by) {
     std::array<iovec, 16> parts;  // what is beyond waits for the next call
     std::size_t count = 0;
     std::size_t size = 0;
@@ -262,9 +269,13 @@ void Socket::shutdown(Side side) {
     if (ec) throw_failed_with_peer("shutdown", state_, ec);
 }
 
-void Socket::close() noexcept { state_.reset(); }
+void Socket::close() noexcept {
+    state_.reset();
+}
 
-Endpoint Socket::local() const { return detail::local_of(state_.get()); }
+Endpoint Socket::local() const {
+    return detail::local_of(state_.get());
+}
 
 Endpoint Socket::peer() const {
     if (!state_) detail::throw_failed("peer", {}, Errc::closed);
@@ -278,7 +289,9 @@ void Socket::set_no_delay(bool on) {
     if (ec) throw_failed_with_peer("set_no_delay", state_, ec);
 }
 
-int Socket::native_handle() const noexcept { return state_ ? state_->fd() : -1; }
+int Socket::native_handle() const noexcept {
+    return state_ ? state_->fd() : -1;
+}
 
 int Socket::release() noexcept {
     const int fd = state_ ? state_->release() : -1;

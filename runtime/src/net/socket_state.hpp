@@ -1,9 +1,9 @@
 #pragma once
 
+#include <grove/net/socket.hpp>
+
 #include "io/descriptor.hpp"
 #include "net/sockaddr.hpp"
-
-#include <grove/net/socket.hpp>
 
 #include <string>
 #include <string_view>

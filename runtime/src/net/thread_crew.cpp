@@ -1,20 +1,19 @@
-#include "base/log.hpp"
-#include "core/scheduler.hpp"
-#include "net/crew.hpp"
-#include "net/socket_state.hpp"
-
 #include <grove/base/assert.hpp>
 #include <grove/core/gil.hpp>
 #include <grove/core/runtime.hpp>
 #include <grove/core/wait_list.hpp>
 
-#include <pthread.h>
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+#include "net/crew.hpp"
+#include "net/socket_state.hpp"
 
 #include <algorithm>
 #include <condition_variable>
 #include <list>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <utility>
 #include <vector>
 
@@ -27,8 +26,8 @@ constexpr std::size_t smallest_stack = 64 * 1024;
 
 class ThreadCrew;
 
-/// A part of each runtime: its crews of threads. At its end those who still work are made to leave, while there still
-/// is a Gil for them.
+/// A part of each runtime: its crews of threads. At its end those who still work are made to leave, while
+/// there still is a Gil for them.
 class ThreadCrews {
 public:
     ThreadCrews() = default;
@@ -43,8 +42,8 @@ private:
     std::vector<ThreadCrew*> crews_;
 };
 
-/// Threads that have ended are joined by the next who comes by: so none is left when the crew is gone, and nobody has
-/// to wait for more than its last instructions.
+/// Threads that have ended are joined by the next who comes by: so none is left when the crew is gone, and
+/// nobody has to wait for more than its last instructions.
 class ThreadCrew final : public Crew {
 public:
     ThreadCrew(Handler& handler, bool under_gil) : handler_{handler}, under_gil_{under_gil} {
@@ -73,7 +72,7 @@ private:
     };
     /// What a thread touches when it may be the last, and the crew gone.
     struct Shared {
-        std::mutex mutex;                  // guards the lists
+        std::mutex mutex;  // guards the lists
         std::list<Member> working;
         std::list<Member> ended;           // to be joined
         std::condition_variable one_left;  // for who waits outside of a greenlet

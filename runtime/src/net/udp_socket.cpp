@@ -1,6 +1,6 @@
-#include "net/socket_state.hpp"
-
 #include <grove/net/socket.hpp>
+
+#include "net/socket_state.hpp"
 
 #include <sys/socket.h>
 
@@ -48,13 +48,16 @@ UdpSocket UdpSocket::bind(const Endpoint& at) {
     return socket;
 }
 
-std::size_t UdpSocket::send_to(
-    const Endpoint& to, std::span<const std::byte> from, std::error_code& ec, Deadline by) {
+std::size_t UdpSocket::send_to(const Endpoint& to,
+                               std::span<const std::byte> from,
+                               std::error_code& ec,
+                               Deadline by) {
     if (!state_) return detail::closed(ec);
     const detail::SocketAddress address{to, ec};
     if (ec) return 0;
     const detail::IoCall call{"UdpSocket::send_to", 0, [&address, from](int fd) noexcept {
-                                  return os().send_to(fd, from.data(), from.size(), address.get(), address.size());
+                                  return os().send_to(
+                                      fd, from.data(), from.size(), address.get(), address.size());
                               }};
     return state_->write(call, ec, by);
 }
@@ -66,13 +69,15 @@ std::size_t UdpSocket::send_to(const Endpoint& to, std::span<const std::byte> fr
     return n;
 }
 
-std::pair<std::size_t, Endpoint> UdpSocket::receive_from(
-    std::span<std::byte> into, std::error_code& ec, Deadline by) {
+std::pair<std::size_t, Endpoint> UdpSocket::receive_from(std::span<std::byte> into,
+                                                         std::error_code& ec,
+                                                         Deadline by) {
     if (into.empty()) return ec.clear(), std::pair{std::size_t{0}, Endpoint{}};
     if (!state_) return {detail::closed(ec), Endpoint{}};
     detail::SocketAddress peer;
     const detail::IoCall call{"UdpSocket::receive_from", 0, [&peer, into](int fd) noexcept {
-                                  return os().receive_from(fd, into.data(), into.size(), peer.get(), peer.size_to_fill());
+                                  return os().receive_from(
+                                      fd, into.data(), into.size(), peer.get(), peer.size_to_fill());
                               }};
     const std::size_t n = state_->read(call, ec, by);
     return {n, ec ? Endpoint{} : peer.endpoint()};
@@ -85,9 +90,15 @@ std::pair<std::size_t, Endpoint> UdpSocket::receive_from(std::span<std::byte> in
     return result;
 }
 
-Endpoint UdpSocket::local() const { return detail::local_of(state_.get()); }
-int UdpSocket::native_handle() const noexcept { return state_ ? state_->fd() : -1; }
-void UdpSocket::close() noexcept { state_.reset(); }
+Endpoint UdpSocket::local() const {
+    return detail::local_of(state_.get());
+}
+int UdpSocket::native_handle() const noexcept {
+    return state_ ? state_->fd() : -1;
+}
+void UdpSocket::close() noexcept {
+    state_.reset();
+}
 
 }  // namespace net
 }  // namespace grove

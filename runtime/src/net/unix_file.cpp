@@ -3,8 +3,8 @@
 #include "net/socket_state.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <unistd.h>
 #include <utility>
 
 namespace grove::detail {
@@ -12,7 +12,8 @@ namespace grove::detail {
 namespace {
 
 bool is_socket(const std::string& path, struct stat& found) noexcept {
-    return !path.empty() && !path.starts_with('@') && ::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
+    return !path.empty() && !path.starts_with('@') && ::lstat(path.c_str(), &found) == 0 &&
+           S_ISSOCK(found.st_mode);
 }
 
 }  // namespace
@@ -37,7 +38,8 @@ UnixFile& UnixFile::operator=(UnixFile&& other) noexcept {
 
 UnixFile::~UnixFile() {
     struct stat found {};
-    if (is_socket(path_, found) && found.st_dev == device_ && found.st_ino == number_) ::unlink(path_.c_str());
+    if (is_socket(path_, found) && found.st_dev == device_ && found.st_ino == number_)
+        ::unlink(path_.c_str());
 }
 
 bool UnixFile::remove_dead(const SocketAddress& address, const std::string& path) noexcept {

@@ -36,7 +36,10 @@ std::size_t read(ReadStream auto& stream, std::span<std::byte> into, std::error_
 void write(WriteStream auto& stream, std::span<const std::byte> from, Deadline = {});
 void write(WriteStream auto& stream, std::string_view text, Deadline = {});
 /// Returns how many bytes were written; fewer than given exactly if ec is set. Blocks.
-std::size_t write(WriteStream auto& stream, std::span<const std::byte> from, std::error_code& ec, Deadline = {});
+std::size_t write(WriteStream auto& stream,
+                  std::span<const std::byte> from,
+                  std::error_code& ec,
+                  Deadline = {});
 std::size_t write(WriteStream auto& stream, std::string_view text, std::error_code& ec, Deadline = {});
 
 /// Lines and records from a stream. Views stay valid until the next call. What a call that fails had received
@@ -45,21 +48,27 @@ template <ReadStream S>
 class BufferedReader {
 public:
     /// limit: longest record without its delimiter, in bytes. Requires: the stream outlives the reader.
-    explicit BufferedReader(S& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    explicit BufferedReader(S& stream, std::size_t limit = 64 * 1024) noexcept
+        : stream_{stream}, limit_{limit} {}
 
-    /// Up to and without the delimiter, which is taken too. Throws errc::message_size past the limit, Errc::eof
-    /// if the stream ends first. Blocks. Requires: the delimiter is not empty.
+    /// Up to and without the delimiter, which is taken too. Throws errc::message_size past the limit,
+    /// Errc::eof if the stream ends first. Blocks. Requires: the delimiter is not empty.
     std::string_view read_until(std::string_view delimiter, Deadline = {});
-    /// The same; but at the end of the stream ec is Errc::eof and the result is the rest, which is taken. Blocks.
+    /// The same; but at the end of the stream ec is Errc::eof and the result is the rest, which is taken.
+    /// Blocks.
     std::string_view read_until(std::string_view delimiter, std::error_code& ec, Deadline = {});
     std::string_view read_line(Deadline by = {}) { return read_until("\n", by); }  ///< Blocks.
-    std::string_view read_line(std::error_code& ec, Deadline by = {}) { return read_until("\n", ec, by); }  ///< Blocks.
+    std::string_view read_line(std::error_code& ec, Deadline by = {}) {
+        return read_until("\n", ec, by);
+    }  ///< Blocks.
 
     std::size_t read_some(std::span<std::byte> into, Deadline = {});                       ///< Blocks.
     std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline = {});  ///< Blocks.
 
     /// What has been received and not been taken yet.
-    [[nodiscard]] std::span<const std::byte> buffered() const noexcept { return {buffer_.get() + begin_, size()}; }
+    [[nodiscard]] std::span<const std::byte> buffered() const noexcept {
+        return {buffer_.get() + begin_, size()};
+    }
 
 private:
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
@@ -73,7 +82,7 @@ private:
     std::size_t limit_;
     std::unique_ptr<std::byte[]> buffer_;  // made at the first need
     std::size_t capacity_ = 0;
-    std::size_t begin_ = 0;                // [begin_, end_) is received and not taken
+    std::size_t begin_ = 0;  // [begin_, end_) is received and not taken
     std::size_t end_ = 0;
 };
 
@@ -134,7 +143,10 @@ void write(WriteStream auto& stream, std::string_view text, Deadline by) {
     write(stream, std::as_bytes(std::span{text}), by);
 }
 
-std::size_t write(WriteStream auto& stream, std::span<const std::byte> from, std::error_code& ec, Deadline by) {
+std::size_t write(WriteStream auto& stream,
+                  std::span<const std::byte> from,
+                  std::error_code& ec,
+                  Deadline by) {
     ec.clear();
     std::size_t done = 0;
     while (done < from.size() && !ec) done += stream.write_some(from.subspan(done), ec, by);
@@ -219,7 +231,8 @@ std::size_t BufferedReader<S>::receive(std::size_t most, std::error_code& ec, De
 template <ReadStream S>
 void BufferedReader<S>::make_room(std::size_t most) {
     constexpr std::size_t smallest = 1024;
-    const std::size_t wanted = size() < capacity_ ? capacity_ : std::min(most, std::max(2 * capacity_, smallest));
+    const std::size_t wanted =
+        size() < capacity_ ? capacity_ : std::min(most, std::max(2 * capacity_, smallest));
     std::unique_ptr<std::byte[]> larger{wanted > capacity_ ? new std::byte[wanted] : nullptr};
     std::byte* const to = larger ? larger.get() : buffer_.get();
     if (size() > 0) std::memmove(to, buffer_.get() + begin_, size());

@@ -46,8 +46,8 @@ public:
     /// A path that begins with '@' is a name in Linux's abstract namespace, not a file.
     static Endpoint unix_path(std::string path) noexcept;
 
-    /// "127.0.0.1:80", "[::1]:80", ":80" (any IPv4 address), "unix:/run/app.sock". Names are for net::resolve().
-    /// Throws invalid_argument.
+    /// "127.0.0.1:80", "[::1]:80", ":80" (any IPv4 address), "unix:/run/app.sock". Names are for
+    /// net::resolve(). Throws invalid_argument.
     static Endpoint parse(std::string_view text);
     static Endpoint parse(std::string_view text, std::error_code& ec);
 
@@ -84,7 +84,8 @@ constexpr IpAddress IpAddress::v6(std::array<std::uint8_t, 16> bytes, std::uint3
 
 constexpr bool IpAddress::is_loopback() const noexcept {
     if (!v6_) return bytes_[0] == 127;
-    return bytes_[15] == 1 && std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; });
+    return bytes_[15] == 1 &&
+           std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto byte) { return byte == 0; });
 }
 
 inline Endpoint Endpoint::unix_path(std::string path) noexcept {

@@ -14,6 +14,8 @@ namespace grove::net {
 /// finish there, alone; the end of the runtime waits for it. On a plain thread it runs right there, however
 /// long. Throws Errc::no_such_host. Blocks.
 [[nodiscard]] std::vector<IpAddress> resolve(std::string_view host, Deadline = {});
-[[nodiscard]] std::vector<IpAddress> resolve(std::string_view host, std::error_code& ec, Deadline = {});  ///< Blocks.
+[[nodiscard]] std::vector<IpAddress> resolve(std::string_view host,
+                                             std::error_code& ec,
+                                             Deadline = {});  ///< Blocks.
 
 }  // namespace grove::net

@@ -27,8 +27,8 @@ struct ServerOptions {
 };
 
 /// Accepts connections and runs the handler for each in a greenlet (or thread) of its own; all share the one
-/// handler. What a handler throws is logged and closes its connection; the server goes on. When descriptors or
-/// memory run out, accepting pauses for 10 ms, and longer each time up to 1 s.
+/// handler. What a handler throws is logged and closes its connection; the server goes on. When descriptors
+/// or memory run out, accepting pauses for 10 ms, and longer each time up to 1 s.
 class StreamServer {
 public:
     using Handler = UniqueFunction<void(Socket, const Endpoint& peer)>;
@@ -43,8 +43,9 @@ public:
     void start();
     /// start(), then waits until stop() was called. Killed meanwhile, it stops the server. Blocks.
     void serve_forever();
-    /// Stops accepting, lets handlers finish until the deadline, then kills them and waits for their end. OS threads
-    /// cannot be killed: their sockets are shut down. A handler greenlet may stop its own server, and is not waited for. Blocks.
+    /// Stops accepting, lets handlers finish until the deadline, then kills them and waits for their end. OS
+    /// threads cannot be killed: their sockets are shut down. A handler greenlet may stop its own server, and
+    /// is not waited for. Blocks.
     void stop(Deadline grace = Clock::duration::zero());
 
     [[nodiscard]] Endpoint endpoint() const;

@@ -37,7 +37,10 @@ public:
     static Socket connect(const Endpoint&, std::error_code& ec, Deadline = {});  ///< Blocks.
     /// Tries each address of the host in turn, and gives each its share of the time. Blocks.
     static Socket connect(std::string_view host, std::uint16_t port, Deadline = {});
-    static Socket connect(std::string_view host, std::uint16_t port, std::error_code& ec, Deadline = {});  ///< Blocks.
+    static Socket connect(std::string_view host,
+                          std::uint16_t port,
+                          std::error_code& ec,
+                          Deadline = {});  ///< Blocks.
     static std::pair<Socket, Socket> pair();
     static Socket adopt(int fd);  ///< takes it over (also if it throws) and makes it non-blocking
 
@@ -49,7 +52,9 @@ public:
     std::size_t write_some(std::span<const std::byte> from, std::error_code& ec, Deadline = {});  ///< Blocks.
     /// The same from several places, one after the other, without joining them first. Blocks.
     std::size_t write_some(std::span<const std::span<const std::byte>> pieces, Deadline = {});
-    std::size_t write_some(std::span<const std::span<const std::byte>> pieces, std::error_code& ec, Deadline = {});
+    std::size_t write_some(std::span<const std::span<const std::byte>> pieces,
+                           std::error_code& ec,
+                           Deadline = {});
 
     void shutdown(Side);
     void shutdown(Side, std::error_code& ec);
@@ -79,8 +84,8 @@ struct ListenOptions {
 class Listener {
 public:
     Listener() noexcept;
-    /// The port may have been in use a moment ago (SO_REUSEADDR). The file of a Unix socket is replaced if nobody
-    /// listens there any more, and removed by close().
+    /// The port may have been in use a moment ago (SO_REUSEADDR). The file of a Unix socket is replaced if
+    /// nobody listens there any more, and removed by close().
     static Listener bind(const Endpoint&, const ListenOptions& = {});
     static Listener bind(const Endpoint&, std::error_code& ec, const ListenOptions& = {});
     Listener(Listener&&) noexcept;
@@ -114,9 +119,14 @@ public:
 
     /// Nothing at all is a datagram too. Blocks.
     std::size_t send_to(const Endpoint&, std::span<const std::byte>, Deadline = {});
-    std::size_t send_to(const Endpoint&, std::span<const std::byte>, std::error_code& ec, Deadline = {});  ///< Blocks.
+    std::size_t send_to(const Endpoint&,
+                        std::span<const std::byte>,
+                        std::error_code& ec,
+                        Deadline = {});                                                       ///< Blocks.
     std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into, Deadline = {});  ///< Blocks.
-    std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into, std::error_code& ec, Deadline = {});
+    std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into,
+                                                  std::error_code& ec,
+                                                  Deadline = {});
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;
     [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
