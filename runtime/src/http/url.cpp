@@ -43,7 +43,7 @@ HttpUrl parse_http_url(std::string_view text, std::error_code& ec) {
 
     result.host = lower_case(parsed->host_address());
     result.authority = lower_case(std::string{parsed->encoded_host()});
-    if (result.port != default_port) result.authority += ":" + std::to_string(result.port);
+    if (result.port != default_port) result.authority.append(":").append(std::to_string(result.port));
     result.target = std::string{parsed->encoded_target()};
     if (!result.target.starts_with('/')) result.target.insert(0, 1, '/');
     ec.clear();
