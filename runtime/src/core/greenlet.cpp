@@ -97,7 +97,8 @@ void interrupt(GreenletState& g) noexcept {
     Scheduler& scheduler = *g.scheduler;
     if (g.phase == GreenletState::Phase::fresh) {
         // Begins at once, just to end.
-        const bool wakes_now = (g.signals & ~GreenletState::expired_signal) != 0 && !g.queued;
+        const bool wakes_now =
+            (g.signals & ~GreenletState::expired_signal) != 0 && g.queued == GreenletState::Queued::no;
         if (!wakes_now) return;
         scheduler.timers().cancel(*g.extras->late_start);
         return scheduler.make_ready(g);

@@ -21,7 +21,7 @@ std::string age(Clock::duration waited) {
 }
 
 std::string describe_wait(const Scheduler& scheduler, const GreenletState& g) {
-    if (g.queued) return describe(g) + ": ready";
+    if (g.queued != GreenletState::Queued::no) return describe(g) + ": ready";
     return describe(g) + ": waits in " + g.waits_for + " since " + age(scheduler.now() - g.waits_since);
 }
 

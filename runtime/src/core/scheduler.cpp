@@ -44,7 +44,7 @@ inline void Scheduler::note_switch() noexcept {
 }
 
 inline void Scheduler::switch_to(FiberRecord& from, GreenletState& to) noexcept {
-    to.queued = false;
+    to.queued = GreenletState::Queued::no;
     if (&from == &to) return;
     if (to.phase == GreenletState::Phase::fresh && !begin(to)) return switch_to_hub(from);
     note_switch();
@@ -59,30 +59,29 @@ inline void Scheduler::switch_to_hub(FiberRecord& from) noexcept {
     if (ended_) release_ended();
 }
 
-[[gnu::always_inline]] inline void Scheduler::switch_away() {
+/// What has to hold when a greenlet stops to let another run.
+inline void Scheduler::check_leaving(GreenletState& g) noexcept {
     GROVE_ASSERT(switching_forbidden == 0, "a blocking call inside a NoSwitch scope");
-    GreenletState& from = *running_greenlet;
-    if (from.canary && !StackPool::canary_intact(from.stack)) stack_overflowed(from);
-    if (--switches_left_ < 0 || ready_.empty()) return switch_to_hub(from);
-    switch_to(from, ready_.pop_front());
+    if (g.canary && !StackPool::canary_intact(g.stack)) stack_overflowed(g);
 }
 
 void Scheduler::suspend() {
-    switch_away();
+    GreenletState& g = *running_greenlet;
+    check_leaving(g);
+    if (ready_.empty() || --switches_left_ < 0) return switch_to_hub(g);
+    switch_to(g, ready_.pop_front());
 }
 
-[[gnu::always_inline]] inline void Scheduler::let_others_run() {
-    GreenletState& g = *running_greenlet;
-    g.yielding = true;
-    if (ready_.empty()) switches_left_ = 0;  // nobody else: let the hub look at the loop
-    make_ready(g);
-    switch_away();
-    g.yielding = false;
-    io_left_ = io_budget;
+[[gnu::always_inline]] inline void Scheduler::let_others_run(GreenletState& g) {
+    check_leaving(g);
+    const bool hub_has_a_word = ready_.empty() || --switches_left_ < 0;
+    make_ready(g, GreenletState::Queued::yielded);
+    if (hub_has_a_word) return switch_to_hub(g);
+    switch_to(g, ready_.pop_front());
 }
 
 void Scheduler::yield_now() {
-    let_others_run();
+    let_others_run(*running_greenlet);
 }
 
 void Scheduler::suspend_for(const char* what) {
@@ -138,7 +137,7 @@ GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
     if (next.phase != GreenletState::Phase::fresh || next.stack_size != ended.stack_size) return nullptr;
     --switches_left_;
     ready_.pop_front();
-    next.queued = false;
+    next.queued = GreenletState::Queued::no;
     next.phase = GreenletState::Phase::started;
     next.stack = std::exchange(ended.stack, {});
     next.canary = ended.canary;
@@ -153,7 +152,7 @@ FiberRecord& Scheduler::after_end_of(GreenletState& g) noexcept {
     running_greenlet = nullptr;
     if (ready_.empty() || --switches_left_ < 0) return hub_;
     GreenletState& next = ready_.pop_front();
-    next.queued = false;
+    next.queued = GreenletState::Queued::no;
     if (next.phase == GreenletState::Phase::fresh && !begin(next)) return hub_;
     note_switch();
     running_greenlet = &next;
@@ -282,7 +281,9 @@ void Scheduler::shuffle_ready() noexcept {
     while (!ready_.empty()) all.push_back(&ready_.pop_front());
     auto begin = all.begin();
     while (begin != all.end()) {
-        const auto end = std::find_if(begin, all.end(), [](const GreenletState* g) { return g->yielding; });
+        const auto end = std::find_if(begin, all.end(), [](const GreenletState* g) {
+            return g->queued == GreenletState::Queued::yielded;
+        });
         std::shuffle(begin, end, shuffle_);
         begin = end == all.end() ? end : end + 1;
     }
@@ -320,7 +321,7 @@ void yield() {
     }
     detail::GreenletState& g = *detail::running_greenlet;
     detail::throw_if_signalled(g);
-    g.scheduler->let_others_run();
+    g.scheduler->let_others_run(g);
     detail::throw_if_signalled(g);
 }
 

@@ -65,9 +65,9 @@ public:
     void run(MainBody&);
 
     /// The greenlet will run after those that are ready now. Requires: it lives and is not in the queue.
-    void make_ready(GreenletState& g) noexcept {
-        GROVE_ASSERT(!g.queued, "a greenlet was made ready twice");
-        g.queued = true;
+    void make_ready(GreenletState& g, GreenletState::Queued why = GreenletState::Queued::woken) noexcept {
+        GROVE_ASSERT(g.queued == GreenletState::Queued::no, "a greenlet was made ready twice");
+        g.queued = why;
         ready_.push_back(g);
         if (asleep_) wake_from_sleep();
     }
@@ -152,8 +152,8 @@ private:
 
     static void fiber_entry(Transfer);
     static void hub_entry(Transfer);
-    void switch_away();
-    void let_others_run();
+    static void check_leaving(GreenletState&) noexcept;
+    void let_others_run(GreenletState&);
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
     void switch_to_hub(FiberRecord& from) noexcept;
     [[nodiscard]] bool begin(GreenletState&) noexcept;

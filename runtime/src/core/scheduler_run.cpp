@@ -163,7 +163,7 @@ void Scheduler::kill_rest(bool daemons_only) noexcept {
 }
 
 void Scheduler::wake_main() noexcept {
-    if (!main_->queued && running_greenlet != main_.get()) make_ready(*main_);
+    if (main_->queued == GreenletState::Queued::no && running_greenlet != main_.get()) make_ready(*main_);
 }
 
 // --- Stop signals --------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ struct EndWatch {
 /// Guarded by the Gil. What few greenlets need is in `extras`, made on first use.
 struct GreenletState : FiberRecord {
     enum class Phase : std::uint8_t { fresh, started, ended };
+    /// Whether it is in the ready queue, and why. One that yielded goes after all that were ready then.
+    enum class Queued : std::uint8_t { no, woken, yielded };
     /// What the next wait throws, in this order. killed stays until the end, expired until its scope ends.
     enum Signal : std::uint8_t { killed_signal = 1, exception_signal = 2, expired_signal = 4 };
 
@@ -64,8 +66,7 @@ struct GreenletState : FiberRecord {
     Waiter* waiter = nullptr;  ///< the wait it is in, while that may be interrupted
     Phase phase = Phase::fresh;
     std::uint8_t signals = 0;
-    bool queued = false;    ///< in the ready queue
-    bool yielding = false;  ///< queued by yield(): goes after all that were ready then
+    Queued queued = Queued::no;
     bool ended_by_kill = false;
     bool daemon = false;
     bool canary = false;  ///< its stack has a canary for a guard
