@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+using namespace std::string_view_literals;
 using grove::testing::in_bytes;
 using grove::testing::parse;
 using grove::testing::Parsed;
@@ -33,7 +34,7 @@ public:
     explicit Mutator(unsigned seed) : random_{seed} {}
 
     std::string operator()(std::string text) {
-        static constexpr std::string_view favourites{"\r\n\0: \t0fF;\"\x7f\xff,H", 16};
+        static constexpr auto favourites = "\r\n\0: \t0fF;\"\x7f\xff,H"sv;
         for (std::size_t i = 0, n = 1 + below(4); i < n && !text.empty(); ++i) {
             const std::size_t at = below(text.size());
             switch (below(5)) {

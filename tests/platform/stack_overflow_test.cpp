@@ -88,6 +88,21 @@ TEST_CASE("endless recursion is reported, though the stack that faulted has no r
     CHECK(end.signal == SIGSEGV);
 }
 
+TEST_CASE("endless recursion past a canary is reported when it has run through the stacks below") {
+    const auto end = run_child([] {
+        handle_by_default();
+        StackPool pool{{.force = GuardKind::canary}};
+        const StackOverflowGuard guard{pool, crawler, nullptr};
+        FiberRecord here, fiber;
+        for (int i = 0; i < 3; ++i) fiber.stack = pool.take();
+        adopt_thread(here);
+        make_fiber(fiber, recurse_for_ever);
+        switch_fiber(here, fiber, ThreadSlots::of_this_thread());
+    });
+    CHECK(end.errors.find(crawler_message) != std::string::npos);
+    CHECK(end.signal == SIGSEGV);
+}
+
 TEST_CASE("the description is asked of whoever made the guard") {
     const auto end = run_child([] {
         handle_by_default();

@@ -96,7 +96,7 @@ GROVE_COLD void log_fall(GuardKind to) noexcept {
     } else if (to == GuardKind::canary && !said_canary.exchange(true)) {
         log(Level::warning,
             "no memory maps left for guard pages (vm.max_map_count): an overflow of the stacks made "
-            "from now on is noticed only when their greenlet switches away");
+            "from now on is noticed only when their greenlet switches away or has run through all below it");
     }
 }
 
@@ -167,9 +167,10 @@ StackSpan StackClass::take_slow(GuardKind& guard) {
         cold_.pop_back();
         return span;
     }
-    if (uncarved_ == slab_end_) map_slab();
+    if (uncarved_ == slab_end_) map_slab(guard);
     guard = install_guard(uncarved_, guard);
     uncarved_ += stride_;
+    valgrind_stacks_.add(uncarved_ - stack_size_, uncarved_);
     return {uncarved_, guard == GuardKind::canary ? stack_size_ - StackPool::canary_size : stack_size_};
 }
 
@@ -179,17 +180,20 @@ void StackClass::give_back_slow(StackSpan span) noexcept {
 }
 
 // Whoever lives near its limit of address space gets smaller slabs before it gets an error.
-void StackClass::map_slab() {
+void StackClass::map_slab(GuardKind guard) {
     std::size_t stacks = std::clamp(largest_slab_bytes / stride_, std::size_t{1}, next_slab_);
     slabs_.reserve(slabs_.size() + 1);
     cold_.reserve(mapped_ + stacks);
-    void* begin = map(stacks * stride_);
-    while (!begin && stacks > 1) begin = map((stacks /= 2) * stride_);
+    void* begin = map(page_size() + stacks * stride_);
+    while (!begin && stacks > 1) begin = map(page_size() + (stacks /= 2) * stride_);
     if (!begin) throw_no_memory(stack_size_);
 
-    slabs_.push_back({static_cast<std::byte*>(begin), stacks * stride_});
-    uncarved_ = slabs_.back().begin;
-    slab_end_ = uncarved_ + slabs_.back().size;
+    slabs_.push_back({static_cast<std::byte*>(begin), page_size() + stacks * stride_});
+    // Past canaries, endless recursion ends here. Two maps for a slab can be had; if not, it ends further
+    // down.
+    if (guard == GuardKind::canary) ::mprotect(begin, page_size(), PROT_NONE);
+    uncarved_ = slabs_.back().begin + page_size();
+    slab_end_ = slabs_.back().begin + slabs_.back().size;
     mapped_ += stacks;
     next_slab_ = std::min(2 * next_slab_, largest_slab);
 }
@@ -198,7 +202,8 @@ bool StackClass::is_guard(const void* address) const noexcept {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     return std::any_of(slabs_.begin(), slabs_.end(), [&](const Slab& slab) {
         const auto offset = at - reinterpret_cast<std::uintptr_t>(slab.begin);
-        return offset < slab.size && offset % stride_ < page_size();
+        if (offset >= slab.size) return false;
+        return offset < page_size() || (offset - page_size()) % stride_ < page_size();
     });
 }
 

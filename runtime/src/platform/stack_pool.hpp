@@ -3,6 +3,8 @@
 #include <grove/base/assert.hpp>
 #include <grove/base/fiber_record.hpp>
 
+#include "platform/valgrind_stacks.hpp"
+
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -15,7 +17,7 @@ namespace grove::detail {
 enum class GuardKind {
     madvise,   ///< a guard page by MADV_GUARD_INSTALL (Linux 6.13): costs no memory map
     mprotect,  ///< a guard page by mprotect: costs two memory maps, of which a process may have 65,530
-    canary,    ///< bytes that must stay zero, looked at when a greenlet switches away
+    canary,    ///< bytes that must stay zero, looked at when a greenlet switches away; a guard page per slab
 };
 
 struct StackPoolOptions {
@@ -35,7 +37,9 @@ struct StackStats {
 
 /// Stacks of one size, carved from slabs:
 ///
-///     slab: | guard | stack 0 | guard | stack 1 | ... | not carved yet |
+///     slab: | end | guard | stack 0 | guard | stack 1 | ... | not carved yet |
+///
+/// The page at its end is a guard where the stacks have canaries only.
 ///
 /// A slab is address space only; a stack costs memory from its first touch, a guard from when it is carved.
 /// Free stacks are reused last in first out, and listed outside of themselves: reuse touches none of theirs.
@@ -67,7 +71,7 @@ private:
 
     GROVE_COLD [[nodiscard]] StackSpan take_slow(GuardKind&);
     GROVE_COLD void give_back_slow(StackSpan) noexcept;
-    void map_slab();
+    void map_slab(GuardKind);
     [[nodiscard]] GuardKind install_guard(std::byte* page, GuardKind) noexcept;
 
     std::size_t stack_size_;
@@ -82,6 +86,7 @@ private:
     std::size_t next_slab_;   // in stacks
     std::size_t mapped_ = 0;  // stacks, carved or not
     std::size_t mprotected_ = 0;
+    ValgrindStacks valgrind_stacks_;
 };
 
 /// Where greenlets get their stacks. One thread at a time.

@@ -109,7 +109,7 @@ inline TimerWheel::Tick TimerWheel::tick_of(Clock::time_point at) noexcept {
 }
 
 inline TimerWheel::Place TimerWheel::place_of(Tick tick) const noexcept {
-    const int level = (std::bit_width(tick ^ tick_) - 1) / digit_bits;
+    const int level = (static_cast<int>(std::bit_width(tick ^ tick_)) - 1) / digit_bits;
     return {level, static_cast<int>((tick >> (level * digit_bits)) & digit_mask)};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <compare>
 
@@ -19,7 +20,8 @@ namespace detail {
 class Deadline {
 public:
     constexpr Deadline() noexcept = default;
-    constexpr Deadline(Clock::time_point at) noexcept : at_{at} {}
+    /// A moment before the epoch of the clock counts as the epoch: then the time that is left has no overflow.
+    constexpr Deadline(Clock::time_point at) noexcept : at_{std::max(at, Clock::time_point{})} {}
 
     /// Rounds up; a delay too long to add to now() becomes never.
     template <class Rep, class Period>
@@ -45,7 +47,7 @@ Deadline::Deadline(std::chrono::duration<Rep, Period> delay) noexcept {
     const auto now = detail::fresh_now();
     const auto room = Clock::time_point::max() - now;
     if (Seconds{delay} <= Seconds::zero()) {
-        at_ = now;  // already passed, but never before the epoch of the clock
+        at_ = now;  // already passed
     } else if (Seconds{delay} < Seconds{room} * 0.99) {
         at_ = now + std::chrono::ceil<Clock::duration>(delay);
     }

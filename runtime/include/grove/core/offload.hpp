@@ -137,6 +137,7 @@ auto offload_map(R&& range, F f) {
     using Job = detail::CallJob<void, decltype(take_and_work)>;
     std::vector<Job> workers(std::min(inputs.size(), detail::offload_width()), Job{take_and_work});
     std::vector<detail::OffloadJob*> jobs;
+    jobs.reserve(workers.size());
     for (Job& worker : workers) jobs.push_back(&worker);
     detail::run_offloaded(jobs, nullptr);
     for (Job& worker : workers) worker.result();
