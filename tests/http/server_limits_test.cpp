@@ -219,9 +219,10 @@ GROVE_TEST_REAL("a handler that throws before its first write answers 500") {
         if (request.target == "/length") response.headers.set("Content-Length", "many");
         if (request.target == "/inject") response.headers.set("Location", "/\r\nSet-Cookie: a=b");
         if (request.target == "/throw") throw std::runtime_error{"handler"};
+        if (request.target == "/throw_a_number") throw 42;
         response.send("fine");
     }};
-    for (const auto target : {"/status", "/length", "/inject", "/throw"}) {
+    for (const auto target : {"/status", "/length", "/inject", "/throw", "/throw_a_number"}) {
         CAPTURE(target);
         CHECK(undated(server.ask("GET "s + target + " HTTP/1.1\r\nHost: a\r\n\r\n")) ==
               refusal("500 Internal Server Error"));

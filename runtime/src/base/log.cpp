@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include <grove/base/error.hpp>
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -38,6 +40,18 @@ void log(Level level, std::string_view text) noexcept {
         logger()->log(to_spdlog(level), text);
     } catch (const std::exception&) {
         // A message that cannot be written must not stop what it speaks of.
+    }
+}
+
+std::string text_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (const Unwind&) {  // a Timeout's that outlived its scope; nobody is being unwound here
+        return "an expired Timeout";
+    } catch (...) {  // only described
+        return "an exception that is no std::exception";
     }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <exception>
+#include <string>
 #include <string_view>
 
 namespace grove::detail {
@@ -10,5 +12,8 @@ enum class Level { info, warning, error };
 /// spdlog logger of that name gets it there instead. Callers do the formatting; none of this is for hot
 /// paths, nor for signal handlers. **Any thread.**
 void log(Level, std::string_view) noexcept;
+
+/// What such a line says of an exception. Requires: there is one.
+[[nodiscard]] std::string text_of(const std::exception_ptr&);
 
 }  // namespace grove::detail

@@ -25,18 +25,6 @@ std::string describe_wait(const Scheduler& scheduler, const GreenletState& g) {
     return describe(g) + ": waits in " + g.waits_for + " since " + age(scheduler.now() - g.waits_since);
 }
 
-void describe_exception(std::string& text, const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const std::exception& e) {
-        text += e.what();
-    } catch (const Unwind&) {  // a Timeout's that outlived its scope; nobody is being unwound here
-        text += "an expired Timeout";
-    } catch (...) {  // only described
-        text += "an exception that is no std::exception";
-    }
-}
-
 }  // namespace
 
 std::string describe(const GreenletState& g) {
@@ -74,9 +62,9 @@ void Scheduler::report_unhandled(GreenletState& g) noexcept {
     const GreenletRef ended{GreenletPtr{&g}};
     spawn({.name = "unhandled-exception handler", .site = g.site}, [this, ended, error = g.error] {
         if (!unhandled_) {
-            std::string text = "greenlet " + describe(*GreenletAccess::state(ended)) + " ended by: ";
-            describe_exception(text, error);
-            return log(Level::error, text);
+            return log(
+                Level::error,
+                "greenlet " + describe(*GreenletAccess::state(ended)) + " ended by: " + text_of(error));
         }
         unhandled_(ended, error);
     });

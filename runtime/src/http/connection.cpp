@@ -137,10 +137,14 @@ bool HttpConnection::call_handler() {
         std::error_code ec;
         stream_.finish(writer_, ec);
         return true;
-    } catch (const std::exception& error) {
+    } catch (const Unwind&) {
+        throw;
+    } catch (...) {
         // Where the peer failed, so must a handler that talks to it: no news.
         if (!stream_.failed() && !body_.failure()) {
-            log(Level::error, "http: " + request_.method + " " + request_.target + ": " + error.what());
+            log(Level::error,
+                "http: " + request_.method + " " + request_.target + ": " +
+                    text_of(std::current_exception()));
         }
         return false;
     }

@@ -24,8 +24,11 @@ void serve_connection(Crew::Handler& handler, net::Socket socket) {
     const net::Endpoint peer = socket.peer();
     try {
         handler(std::move(socket), peer);
-    } catch (const std::exception& error) {
-        log(Level::error, "the handler of " + peer.to_string() + " threw: " + error.what());
+    } catch (const Unwind&) {
+        throw;
+    } catch (...) {
+        log(Level::error,
+            "the handler of " + peer.to_string() + " threw: " + text_of(std::current_exception()));
     }
 }
 

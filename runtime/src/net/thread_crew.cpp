@@ -192,8 +192,6 @@ void ThreadCrew::work(net::Socket socket) noexcept {
         // As a greenlet's: it ends in silence.
     } catch (const std::system_error&) {
         // The runtime has ended, and the Gil with it.
-    } catch (...) {  // the end of the thread: nobody is above
-        log(Level::error, "a connection's handler threw something that is no std::exception");
     }
 }
 
