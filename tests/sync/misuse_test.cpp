@@ -21,8 +21,6 @@
 #include <stdexcept>
 #include <string>
 
-using grove::spawn;
-
 TEST_SUITE_BEGIN("sync/misuse");
 
 TEST_CASE("waiting for a greenlet primitive needs a greenlet, and what need not wait does not") {

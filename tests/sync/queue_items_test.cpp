@@ -29,6 +29,7 @@ namespace {
 class Delicate {
 public:
     explicit Delicate(int name, int moves_left = 1000) : name_{name}, moves_left_{moves_left} {}
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor)
     Delicate(Delicate&& other) : name_{other.name_}, moves_left_{other.moves_left_ - 1} {
         if (other.moves_left_ == 0) throw std::runtime_error{"cannot move"};
         other.name_ = 0;
@@ -50,6 +51,7 @@ public:
     using Deed = std::function<void()>;
 
     explicit Busy(int name, Deed when_moved = {}) : name_{name}, when_moved_{std::move(when_moved)} {}
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor)
     Busy(Busy&& other) : name_{other.name_} {
         if (Deed deed = std::exchange(other.when_moved_, {})) deed();
     }
@@ -308,7 +310,7 @@ GROVE_TEST("a destructor that throws while taking goes to the getter, and the qu
     {
         Bomb bomb{true};
         CHECK(queue.put_nowait(std::move(bomb)));
-        bomb.disarm();
+        bomb.disarm();  // NOLINT(bugprone-use-after-move): what it left behind
     }
     CHECK_THROWS_WITH_AS((void)queue.get(), "boom", std::runtime_error);
     CHECK(queue.empty());
@@ -321,7 +323,7 @@ GROVE_TEST("a destructor that throws in an immediate shutdown does not keep the 
     for (const bool armed : {false, true, false}) {
         Bomb bomb{armed};
         CHECK(queue.put_nowait(std::move(bomb)));
-        bomb.disarm();
+        bomb.disarm();  // NOLINT(bugprone-use-after-move): what it left behind
     }
     CHECK_THROWS_WITH_AS(queue.shutdown(true), "boom", std::runtime_error);
     CHECK(queue.empty());
