@@ -20,7 +20,8 @@ namespace detail {
 class Deadline {
 public:
     constexpr Deadline() noexcept = default;
-    /// A moment before the epoch of the clock counts as the epoch: then the time that is left has no overflow.
+    /// A moment before the epoch of the clock counts as the epoch: then the time that is left has no
+    /// overflow.
     constexpr Deadline(Clock::time_point at) noexcept : at_{std::max(at, Clock::time_point{})} {}
 
     /// Rounds up; a delay too long to add to now() becomes never.
