@@ -107,10 +107,7 @@ void interrupt(GreenletState& g) noexcept {
     if (held_back(g)) return;
     if (g.hurry) g.hurry->source.request_stop();
     if (!g.waiter) return;
-    WaitListAccess::unlink(*g.waiter);
-    g.waiter->outcome = Waiter::Outcome::interrupted;
-    g.waiter = nullptr;
-    scheduler.make_ready(g);
+    WaitListAccess::end(*g.waiter, Waiter::Outcome::interrupted);
 }
 
 // --- Ending ----------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@
 #include "core/greenlet_internal.hpp"
 #include "core/scheduler.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace grove {
 
@@ -25,16 +27,16 @@ struct WaitTimer : Timer {
         Waiter& waiter = static_cast<WaitTimer&>(timer).waiter;
         if (waiter.outcome != Waiter::Outcome::waiting)
             return;  // woken in this very turn, but has not run yet
-        WaitListAccess::unlink(waiter);
-        waiter.outcome = Waiter::Outcome::timed_out;
-        waiter.greenlet->waiter = nullptr;
-        waiter.greenlet->scheduler->make_ready(*waiter.greenlet);
+        WaitListAccess::end(waiter, Waiter::Outcome::timed_out);
     }
 
     Waiter& waiter;
 };
 
-void park(Scheduler& scheduler, GreenletState& g, Waiter& waiter, Deadline by) {
+/// Requires: the waiter is linked.
+void park(Scheduler& scheduler, GreenletState& g, Waiter& waiter, Deadline by, const char* what) {
+    g.waits_for = what;
+    g.waits_since = scheduler.now();
     g.waiter = &waiter;
     if (by.is_never()) return scheduler.suspend();
     WaitTimer timer{waiter};
@@ -43,25 +45,52 @@ void park(Scheduler& scheduler, GreenletState& g, Waiter& waiter, Deadline by) {
     scheduler.timers().cancel(timer);
 }
 
+/// What may keep a wait from beginning. False: the deadline has passed.
+inline bool may_wait(const Scheduler* scheduler, Deadline by, const char* what) {
+    if (!scheduler || !running_greenlet) {
+        throw std::logic_error{std::string{what} + ": only a greenlet can wait here; this is a plain thread"};
+    }
+    throw_if_signalled(*running_greenlet);
+    return by.at() > scheduler->now() + turn_at_most || !by.passed();
+}
+
+inline void conclude(Scheduler& scheduler, GreenletState& g, bool interrupted) {
+    if (interrupted) throw_signal(g);
+    // A signal that came after the notification waits for the next wait; let checkpoint() know.
+    if (g.signals != 0) scheduler.raise_breaker(breaker_bit::signalled);
+}
+
 }  // namespace
 
 bool wait(WaitList& list, Deadline by, const char* what, void* payload) {
     Scheduler* const scheduler = Scheduler::here();
-    if (!scheduler || !running_greenlet) {
-        throw std::logic_error{std::string{what} + ": only a greenlet can wait here; this is a plain thread"};
-    }
+    if (!may_wait(scheduler, by, what)) return false;
     GreenletState& g = *running_greenlet;
-    throw_if_signalled(g);
-    if (by.at() <= scheduler->now() + turn_at_most && by.passed()) return false;
     Waiter waiter{.greenlet = &g, .payload = payload};
     WaitListAccess::link(list, waiter);
-    g.waits_for = what;
-    g.waits_since = scheduler->now();
-    park(*scheduler, g, waiter, by);
-    if (waiter.outcome == Waiter::Outcome::interrupted) throw_signal(g);
-    // A signal that came after the notification waits for the next wait; let checkpoint() know.
-    if (g.signals != 0) scheduler->raise_breaker(breaker_bit::signalled);
+    park(*scheduler, g, waiter, by, what);
+    conclude(*scheduler, g, waiter.outcome == Waiter::Outcome::interrupted);
     return waiter.outcome == Waiter::Outcome::notified;
+}
+
+Waiter* wait_any(std::span<Waiter> waiters, Deadline by, const char* what) {
+    Scheduler* const scheduler = Scheduler::here();
+    if (!may_wait(scheduler, by, what)) return nullptr;
+    GreenletState& g = *running_greenlet;
+    WaitList only_the_deadline;
+    Waiter first{.greenlet = &g};
+    WaitListAccess::link(only_the_deadline, first);
+    first.rival = &first;
+    for (Waiter& waiter : waiters) {
+        if (!waiter.list) continue;
+        waiter.greenlet = &g;
+        waiter.rival = std::exchange(first.rival, &waiter);
+        WaitListAccess::link(*waiter.list, waiter);
+    }
+    park(*scheduler, g, first, by, what);
+    conclude(*scheduler, g, first.outcome == Waiter::Outcome::interrupted);
+    const auto notified = std::ranges::find(waiters, Waiter::Outcome::notified, &Waiter::outcome);
+    return notified != waiters.end() ? &*notified : nullptr;
 }
 
 void WaitListAccess::link(WaitList& list, Waiter& waiter) noexcept {
@@ -78,6 +107,21 @@ void WaitListAccess::unlink(Waiter& waiter) noexcept {
     (waiter.next ? waiter.next->prev : list.last_) = waiter.prev;
 }
 
+void WaitListAccess::end(Waiter& waiter, Waiter::Outcome outcome) noexcept {
+    unlink(waiter);
+    waiter.outcome = outcome;
+    if (waiter.rival) withdraw_rivals(waiter);
+    waiter.greenlet->waiter = nullptr;
+    waiter.greenlet->scheduler->make_ready(*waiter.greenlet);
+}
+
+GROVE_COLD void WaitListAccess::withdraw_rivals(Waiter& chosen) noexcept {
+    for (Waiter* rival = chosen.rival; rival != &chosen; rival = rival->rival) {
+        unlink(*rival);
+        rival->outcome = Waiter::Outcome::withdrawn;
+    }
+}
+
 }  // namespace detail
 
 WaitList::~WaitList() {
@@ -85,11 +129,7 @@ WaitList::~WaitList() {
 }
 
 void WaitList::notify_first() noexcept {
-    detail::Waiter& waiter = *first_;
-    detail::WaitListAccess::unlink(waiter);
-    waiter.outcome = detail::Waiter::Outcome::notified;
-    waiter.greenlet->waiter = nullptr;
-    waiter.greenlet->scheduler->make_ready(*waiter.greenlet);
+    detail::WaitListAccess::end(*first_, detail::Waiter::Outcome::notified);
 }
 
 void WaitList::notify_all() noexcept {

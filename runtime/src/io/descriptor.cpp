@@ -80,15 +80,17 @@ private:
 class Descriptor::Pin {
 public:
     explicit Pin(Descriptor& descriptor) noexcept : descriptor_{descriptor} { ++descriptor_.pins_; }
-    ~Pin() {
-        if (--descriptor_.pins_ == 0 && descriptor_.orphaned_) delete &descriptor_;
-    }
+    ~Pin() { descriptor_.unpin(); }
     Pin(const Pin&) = delete;
     Pin& operator=(const Pin&) = delete;
 
 private:
     Descriptor& descriptor_;
 };
+
+void Descriptor::unpin() noexcept {
+    if (--pins_ == 0 && orphaned_) delete this;
+}
 
 // --- Waiting --------------------------------------------------------------------------------------
 
@@ -174,6 +176,35 @@ std::size_t Descriptor::perform_on_thread(Direction direction,
                         : std::error_code{};
         return result < 0 ? 0 : static_cast<std::size_t>(result);
     }
+}
+
+// --- Waiting for this or something else -------------------------------------------------------------
+
+bool Descriptor::look(Direction direction) noexcept {
+    if (fd_ < 0) return true;
+    if (!ready_[direction]) return false;
+    pollfd entry{.fd = fd_, .events = direction == reading ? short{POLLIN} : short{POLLOUT}, .revents = 0};
+    const bool now = os().poll(&entry, 1, Clock::time_point{}) != 0;
+    if (!now) ready_[direction] = false;  // the loop will tell
+    return now;
+}
+
+WaitList& Descriptor::stand_in_line(Scheduler& scheduler, Direction direction) {
+    const auto refuse = [](std::error_code why) { throw std::system_error{why, "select"}; };
+    if (taken(direction)) refuse(Errc::concurrent_use);
+    if (const std::error_code why = watch(scheduler)) refuse(why);
+    scheduler.add_outside();
+    ++pins_;
+    return waiters_[direction];
+}
+
+void Descriptor::leave_line(Direction direction, bool told) noexcept {
+    Scheduler::here()->drop_outside();
+    if (told && fd_ >= 0) {
+        told_[direction] = false;
+        ready_[direction] = true;
+    }
+    unpin();
 }
 
 // --- The loop -------------------------------------------------------------------------------------

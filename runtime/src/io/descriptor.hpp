@@ -102,6 +102,17 @@ public:
         return perform(writing, call, ec, by);
     }
 
+    // --- for select() ---
+
+    enum Direction : std::uint8_t { reading, writing };
+    /// Whether a call would not wait. Asks the system.
+    [[nodiscard]] bool look(Direction) noexcept;
+    /// Until leave_line(), which has to follow. **Throws** std::system_error(Errc::concurrent_use,
+    /// Errc::closed, or why the loop cannot watch).
+    [[nodiscard]] WaitList& stand_in_line(Scheduler&, Direction);
+    /// told: that a call is worth a try.
+    void leave_line(Direction, bool told) noexcept;
+
 protected:
     virtual ~Descriptor() = default;
 
@@ -109,7 +120,6 @@ private:
     friend struct CloseDescriptor;
     friend class WatchedDescriptors;
     class Pin;
-    enum Direction : std::uint8_t { reading, writing };
     enum class Woken : std::uint8_t { to_try, by_deadline, failed };
 
     template <class Function>
@@ -125,6 +135,7 @@ private:
 
     void on_ready(Readiness) noexcept override;
     void pass_on(Direction) noexcept;
+    void unpin() noexcept;
     [[nodiscard]] std::error_code watch(Scheduler&);
     void forget() noexcept;  // Requires: a greenlet, or the Gil of the runtime that watches
     void close() noexcept;   // the same

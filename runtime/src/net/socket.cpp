@@ -1,6 +1,7 @@
 #include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/dns.hpp>
+#include <grove/net/select.hpp>
 #include <grove/net/socket.hpp>
 
 #include "net/socket_state.hpp"
@@ -21,6 +22,11 @@ using namespace std::chrono_literals;
 // --- What all sockets need ------------------------------------------------------------------------
 
 namespace detail {
+
+Descriptor& ReadinessAccess::descriptor(const net::Socket& socket) {
+    if (!socket) throw std::system_error{Errc::closed, "select"};
+    return *socket.state_;
+}
 
 std::size_t closed(std::error_code& ec) noexcept {
     ec = Errc::closed;

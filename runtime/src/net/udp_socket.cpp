@@ -1,3 +1,4 @@
+#include <grove/net/select.hpp>
 #include <grove/net/socket.hpp>
 
 #include "net/socket_state.hpp"
@@ -15,6 +16,11 @@ public:
 private:
     ~UdpState() override = default;
 };
+
+Descriptor& ReadinessAccess::descriptor(const net::UdpSocket& socket) {
+    if (!socket) throw std::system_error{Errc::closed, "select"};
+    return *socket.state_;
+}
 
 }  // namespace detail
 

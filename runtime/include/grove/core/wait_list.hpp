@@ -3,6 +3,7 @@
 #include <grove/base/time.hpp>
 
 #include <cstdint>
+#include <span>
 
 namespace grove {
 
@@ -11,24 +12,31 @@ class WaitList;
 namespace detail {
 
 struct GreenletState;
+struct SelectAccess;
 struct WaitListAccess;
 
-/// A greenlet's place in a WaitList; lies on the waiting greenlet's stack.
+/// A greenlet's place in a WaitList; lies on the waiting greenlet's stack. One that waits for the first of
+/// several things has a place in each list; the first to be notified withdraws the others there and then.
 /// Invariant: linked in `list` exactly while outcome == waiting.
 struct Waiter {
-    enum class Outcome : std::uint8_t { waiting, notified, timed_out, interrupted };
+    enum class Outcome : std::uint8_t { waiting, notified, timed_out, interrupted, withdrawn };
 
     GreenletState* greenlet = nullptr;
     WaitList* list = nullptr;
     Waiter* prev = nullptr;
     Waiter* next = nullptr;
     void* payload = nullptr;  ///< what the two sides hand over; the list's owner knows its type
+    Waiter* rival = nullptr;  ///< the next of this greenlet's places, in a ring; null: it has this one
     Outcome outcome = Outcome::waiting;
 };
 
 /// WaitList::wait with a name for reports ("Queue::get") and something to hand over. `what` is kept: a
 /// literal. False at the deadline.
 bool wait(WaitList&, Deadline, const char* what, void* payload = nullptr);
+
+/// The same for the first of several, whose lists (those of null are passed over) and payloads are
+/// given. Null at the deadline.
+[[nodiscard]] Waiter* wait_any(std::span<Waiter>, Deadline, const char* what);
 
 }  // namespace detail
 
@@ -79,6 +87,11 @@ struct WaitListAccess {
     [[nodiscard]] static Waiter* first(const WaitList& list) noexcept { return list.first_; }
     static void link(WaitList&, Waiter&) noexcept;
     static void unlink(Waiter&) noexcept;
+    /// Ends the wait of a greenlet, which will run. Requires: its outcome is `waiting`.
+    static void end(Waiter&, Waiter::Outcome) noexcept;
+
+private:
+    static void withdraw_rivals(Waiter&) noexcept;
 };
 
 }  // namespace detail

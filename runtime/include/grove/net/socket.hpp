@@ -14,6 +14,7 @@
 
 namespace grove::detail {
 class ListenerState;
+struct ReadinessAccess;
 class SocketState;
 struct SocketAccess;
 class UdpState;
@@ -69,6 +70,7 @@ public:
     [[nodiscard]] int release() noexcept;              ///< gives the descriptor away; Requires: nobody waits
 
 private:
+    friend struct detail::ReadinessAccess;
     friend struct detail::SocketAccess;
     explicit Socket(detail::SocketState* state) noexcept;
 
@@ -134,6 +136,7 @@ public:
     void close() noexcept;
 
 private:
+    friend struct detail::ReadinessAccess;
     explicit UdpSocket(detail::UdpState* state) noexcept;
 
     std::unique_ptr<detail::UdpState, detail::CloseDescriptor> state_;

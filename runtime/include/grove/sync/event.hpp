@@ -23,6 +23,8 @@ public:
     [[nodiscard]] bool wait(Deadline);  ///< False if it was not set by then. Blocks.
 
 private:
+    friend struct detail::SelectAccess;
+
     WaitList waiters_;
     bool set_ = false;
 };
@@ -47,6 +49,7 @@ public:
     T get() &&;
 
 private:
+    friend struct detail::SelectAccess;
     void wait_and_check() const;
 
     detail::ValueSlot<T> value_;

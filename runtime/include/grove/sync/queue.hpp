@@ -57,6 +57,7 @@ public:
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
+    friend struct detail::SelectAccess;
     using Core = detail::QueueCore<T, Store>;
     Core core_;
 };
@@ -93,6 +94,8 @@ public:
     [[nodiscard]] bool full() const noexcept { return true; }
 
 private:
+    friend struct detail::SelectAccess;
+
     detail::QueueCore<T, detail::FifoStore<T>> core_{0};
 };
 

@@ -22,6 +22,7 @@ public:
     [[nodiscard]] std::size_t available() const noexcept { return permits_; }
 
 private:
+    friend struct detail::SelectAccess;
     void release_slow(std::size_t n) noexcept;
 
     // Invariant: permits_ == 0 or nobody waits.

@@ -41,6 +41,7 @@ namespace detail {
 template <class T, class Store>
 class QueueCore {
 public:
+    using Item = T;
     using Node = QueueNode<T>;
 
     static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
@@ -76,7 +77,8 @@ public:
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
-private:
+    // --- for select() ---
+
     /// The payload of a getter.
     struct Getter {
         Node* node = nullptr;  ///< null: shut down
@@ -87,6 +89,20 @@ private:
         std::exception_ptr error{};
         bool refused = false;  ///< shut down
     };
+    [[nodiscard]] bool can_get() const noexcept { return store_.first() || !putters_.empty(); }
+    [[nodiscard]] bool at_end() const noexcept { return shut_down_ && !store_.first(); }
+    /// Without waiting, or it throws without waiting.
+    [[nodiscard]] bool can_put() const noexcept {
+        return size_ < capacity_ || !getters_.empty() || shut_down_;
+    }
+    void enroll(Waiter&, Getter&) noexcept;
+    void enroll(Waiter&, Putter&) noexcept;
+    /// What a notified getter was given. Requires: a node.
+    [[nodiscard]] std::optional<T> receive(const Getter&);
+    /// Tells a notified putter how it went.
+    static void conclude(Putter&);
+
+private:
     class Arrival;
     class Taking;
     enum class Got { item, deadline, the_end };
@@ -176,9 +192,20 @@ template <class T, class Store>
 GROVE_COLD bool QueueCore<T, Store>::wait_for_room(T& item, Deadline by) {
     Putter putter{item};
     if (!detail::wait(putters_, by, capacity_ > 0 ? "Queue::put" : "Channel::put", &putter)) return false;
+    conclude(putter);
+    return true;
+}
+
+template <class T, class Store>
+GROVE_COLD void QueueCore<T, Store>::conclude(Putter& putter) {
     if (putter.error) std::rethrow_exception(std::move(putter.error));
     if (putter.refused) throw_shut_down();
-    return true;
+}
+
+template <class T, class Store>
+void QueueCore<T, Store>::enroll(Waiter& waiter, Putter& putter) noexcept {
+    waiter.list = &putters_;
+    waiter.payload = &putter;
 }
 
 template <class T, class Store>
@@ -301,6 +328,21 @@ GROVE_COLD auto QueueCore<T, Store>::wait_for_item(Node*& node, Deadline by) -> 
         return Got::deadline;
     node = getter.node;
     return node ? Got::item : Got::the_end;
+}
+
+template <class T, class Store>
+void QueueCore<T, Store>::enroll(Waiter& waiter, Getter& getter) noexcept {
+    waiter.list = &getters_;
+    waiter.payload = &getter;
+}
+
+template <class T, class Store>
+std::optional<T> QueueCore<T, Store>::receive(const Getter& getter) {
+    std::optional<T> item;
+    Taking taking{*this, *getter.node};
+    item.emplace(taking.item());
+    taking.complete();
+    return item;
 }
 
 template <class T, class Store>
