@@ -12,12 +12,13 @@
 // class:
 //
 //     struct Acquire {
-//         bool wait(Deadline by) { return permits.acquire(by); }   // true: got it
-//         void satisfy() { permits.release(); }                    // what one waiter waits for, there and
-//         then static constexpr bool is_remembered = true;              // also when nobody waits Semaphore
+//         bool wait(Deadline by) { return permits.acquire(by); }  // true: got it
+//         void satisfy() { permits.release(); }                   // what one waiter waits for, there and
+//         then static constexpr bool is_remembered = true;             // also when nobody waits Semaphore
 //         permits{0};
 //     };
-//     GROVE_TEST("acquire keeps the promises of a blocking call") { check_blocking_call<Acquire>(); }
+//
+//     GROVE_TEST("...") { check_blocking_call<Acquire>(); }
 
 namespace grove::testing {
 
