@@ -65,7 +65,7 @@ bool dies(const std::string& sentence, void (*f)()) {
 template <class Primitive, class... Args>
 void destroy_waited_for(void (*wait)(Primitive&), Args... args) {
     auto primitive = std::make_unique<Primitive>(args...);
-    spawn([&waited = *primitive, wait] { wait(waited); });
+    grove::spawn([&waited = *primitive, wait] { wait(waited); });
     grove::yield();
     primitive.reset();
 }

@@ -48,14 +48,16 @@ inline std::uint64_t number_from_environment(const char* name, std::uint64_t oth
 
 /// Drives many greenlets through `Subject::step(Dice&)` again and again, lets time-outs expire around the
 /// steps and kills greenlets, also in the turn in which they were notified. When all have ended,
-/// `Subject::is_whole()` must hold. GROVE_STORM_SEED chooses one seed, GROVE_STORM_SIZE how many greenlets.
+/// `Subject::is_whole()` must hold. GROVE_STORM_SEEDS says how many seeds, GROVE_STORM_SEED chooses one,
+/// GROVE_STORM_SIZE says how many greenlets.
 template <class Subject>
 void storm() {
     const std::uint64_t chosen = number_from_environment("GROVE_STORM_SEED", 0);
     const std::uint64_t first = chosen != 0 ? chosen : 1;
-    const std::uint64_t last = chosen != 0 ? chosen : 3;
+    const std::uint64_t last = chosen != 0 ? chosen : number_from_environment("GROVE_STORM_SEEDS", 3);
     const auto size = static_cast<int>(number_from_environment("GROVE_STORM_SIZE", 1000));
     for (std::uint64_t seed = first; seed <= last; ++seed) {
+        INFO("again with GROVE_STORM_SEED=", seed, " GROVE_STORM_SIZE=", size, " and the same GROVE_SHUFFLE");
         Dice dice{seed};
         Subject subject;
         std::vector<Greenlet<>> greenlets;
@@ -82,8 +84,8 @@ void storm() {
 
         std::size_t failed = 0;
         for (const auto& greenlet : greenlets) failed += greenlet.successful() ? 0 : 1;
-        CHECK_MESSAGE(failed == 0, "seed ", seed);
-        CHECK_MESSAGE(subject.is_whole(), "seed ", seed);
+        CHECK(failed == 0);
+        CHECK(subject.is_whole());
     }
 }
 

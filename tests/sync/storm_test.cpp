@@ -9,6 +9,7 @@
 #include <grove/sync/lock.hpp>
 #include <grove/sync/queue.hpp>
 #include <grove/sync/rw_lock.hpp>
+#include <grove/sync/select.hpp>
 #include <grove/sync/semaphore.hpp>
 
 #include "support/grove_test.hpp"
@@ -256,6 +257,96 @@ struct EventStorm {
     grove::Event event;
 };
 
+/// Whoever gets something out of a result gets what was set last.
+struct ResultStorm {
+    void step(Dice& dice) {
+        switch (dice.roll(4)) {
+            case 0:
+                return result.set(++last);
+            case 1:
+                wrong |= result.get() != last;
+                return;
+            default:
+                if (result.wait(dice.moment())) wrong |= result.get() != last;
+        }
+    }
+    [[nodiscard]] bool is_whole() const { return !wrong; }
+
+    grove::AsyncResult<int> result;
+    int last = 0;
+    bool wrong = false;
+};
+
+/// Items, permits and room, and in each step one of them or none.
+struct SelectStorm {
+    void step(Dice& dice) {
+        switch (dice.roll(4)) {
+            case 0:
+                return put(dice);
+            case 1:
+                return items.step(dice);
+            case 2:
+                return permits.step(dice);
+            default:
+                return take(dice);
+        }
+    }
+    void put(Dice& dice) {
+        const std::size_t name = items.balance.size();
+        items.balance.push_back(0);
+        auto item = std::make_unique<std::size_t>(name);
+        grove::select(grove::on_put(items.queue, std::move(item), [&] { ++items.balance[name]; }),
+                      grove::on_put(channel.queue, std::make_unique<std::size_t>(0)),
+                      grove::on_set(never),
+                      grove::on_time(dice.moment()));
+    }
+    void take(Dice& dice) {
+        const auto release = [&] {
+            const struct Release {
+                ~Release() { permits.release(); }
+                grove::Semaphore& permits;
+            } held{permits.permits};
+            const Room::Visit visit{permits.room};
+            dice.pause();
+        };
+        grove::select(grove::on_get(items.queue, [&](const Item& item) { --items.balance[*item]; }),
+                      grove::on_get(channel.queue, [](const Item&) {}),
+                      grove::on_acquire(permits.permits, release),
+                      grove::on_time(dice.moment()));
+    }
+    [[nodiscard]] bool is_whole() {
+        return items.is_whole() && permits.is_whole() && !channel.queue.get_nowait();
+    }
+
+    QueueStorm<grove::Queue<Item>> items;
+    QueueStorm<grove::Channel<Item>> channel;
+    SemaphoreStorm permits;
+    grove::Event never;
+};
+
+/// Every child ends once, and tells each link of it.
+struct GreenletStorm {
+    void step(Dice& dice) {
+        auto child = grove::spawn([&dice] { dice.pause(); });
+        ++spawned;
+        child.link([this](const grove::GreenletRef&) { ++told; });
+        if (dice.one_in(3)) child.kill();
+        if (dice.one_in(3)) child.kill(std::make_exception_ptr(std::runtime_error{"on purpose"}));
+        if (dice.one_in(2)) {
+            (void)child.join(dice.moment());
+        } else {
+            child.join();
+        }
+    }
+    [[nodiscard]] bool is_whole() const {
+        grove::sleep(std::chrono::seconds{1});
+        return told == spawned;
+    }
+
+    int spawned = 0;
+    int told = 0;
+};
+
 /// All parties pass together.
 struct BarrierStorm {
     void step(Dice& dice) {
@@ -377,6 +468,15 @@ GROVE_TEST("channels") {
 }
 GROVE_TEST("events") {
     storm<EventStorm>();
+}
+GROVE_TEST("results") {
+    storm<ResultStorm>();
+}
+GROVE_TEST("selects") {
+    storm<SelectStorm>();
+}
+GROVE_TEST("greenlets") {
+    storm<GreenletStorm>();
 }
 GROVE_TEST("barriers") {
     storm<BarrierStorm>();
