@@ -76,7 +76,7 @@ TEST_CASE("a lock is unlocked by its owner, not locked twice, and not destroyed 
     CHECK(dies("a Lock is unlocked by another than its owner", [] {
         grove::Lock lock;
         lock.lock();
-        spawn([&] { lock.unlock(); }).join();
+        grove::spawn([&] { lock.unlock(); }).join();
     }));
     CHECK(dies("a greenlet locks a Lock that it holds", [] {
         grove::Lock lock;
@@ -140,7 +140,7 @@ TEST_CASE("an item's move must not block where another waits for it") {
     };
     CHECK(dies("a blocking call inside a NoSwitch scope", [] {
         grove::Channel<Sleepy> channel;
-        spawn([&] { channel.put({}); });
+        grove::spawn([&] { channel.put({}); });
         grove::sleep(std::chrono::milliseconds{10});
         (void)channel.get_nowait();
     }));
