@@ -22,6 +22,14 @@ void fail(const char* what) {
     throw std::runtime_error{what};
 }
 
+std::string message_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    }
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("core/greenlet");
@@ -114,9 +122,13 @@ GROVE_TEST("names and spawn sites are kept") {
     grove::join_all(std::vector<GreenletRef>{plain, named});
 }
 
-GROVE_TEST("current is the running greenlet") {
+GROVE_TEST("current is the running greenlet, which has not ended") {
     GreenletRef inside;
-    auto g = spawn([&] { inside = grove::current(); });
+    auto g = spawn([&] {
+        inside = grove::current();
+        CHECK_FALSE(inside.ready());
+        CHECK_FALSE(inside.successful());
+    });
     g.join();
     CHECK(inside == g);
     CHECK(grove::current() != g);
@@ -263,11 +275,7 @@ GROVE_TEST("unlink is honoured, also while links are notified") {
 GROVE_TEST("an abandoned greenlet's exception goes to the handler, what others look at does not") {
     std::vector<std::string> heard;
     grove::set_unhandled_exception_handler([&](const GreenletRef& g, const std::exception_ptr& error) {
-        try {
-            std::rethrow_exception(error);
-        } catch (const std::exception& e) {
-            heard.push_back(std::string{g.name()} + ": " + e.what());
-        }
+        heard.push_back(std::string{g.name()} + ": " + message_of(error));
     });
     spawn({.name = "lonely"}, fail, "nobody cares");
     auto held = spawn({.name = "held"}, fail, "somebody does");
@@ -275,6 +283,33 @@ GROVE_TEST("an abandoned greenlet's exception goes to the handler, what others l
     held.join();
     grove::sleep(1ms);
     CHECK(heard == std::vector<std::string>{"lonely: nobody cares"});
+}
+
+GROVE_TEST("a link that throws does not keep the others from running") {
+    std::vector<std::string> heard;
+    grove::set_unhandled_exception_handler(
+        [&](const GreenletRef&, const std::exception_ptr& error) { heard.emplace_back(message_of(error)); });
+    auto g = spawn([] {});
+    bool second = false;
+    g.link([](const GreenletRef&) { fail("in a link"); });
+    g.link([&](const GreenletRef&) { second = true; });
+    grove::sleep(1ms);
+    CHECK(second);
+    CHECK(heard == std::vector<std::string>{"in a link"});
+}
+
+GROVE_TEST("a handler that throws does not disturb the runtime, and an empty one restores the default") {
+    int calls = 0;
+    grove::set_unhandled_exception_handler([&](const GreenletRef&, const std::exception_ptr&) {
+        ++calls;
+        fail("in the handler");
+    });
+    spawn(fail, "first");
+    grove::sleep(1ms);
+    grove::set_unhandled_exception_handler({});
+    spawn(fail, "second: logged");
+    grove::sleep(1ms);
+    CHECK(calls == 1);
 }
 
 // --- The C++ runtime's state ---------------------------------------------------------------------------

@@ -109,6 +109,24 @@ TEST_CASE("a connection that never waits is never watched") {
 
 // --- Fairness -------------------------------------------------------------------------------------
 
+GROVE_TEST_REAL("greenlets that do nothing but yield keep neither sockets nor timers waiting for long") {
+    auto [left, right] = tcp_pair();
+    bool running = true;
+    std::vector<grove::Greenlet<>> busy;
+    for (int i = 0; i < 3; ++i) {
+        busy.push_back(spawn([&] {
+            while (running) grove::yield();
+        }));
+    }
+    const auto start = grove::Clock::now();
+    grove::sleep(1ms);
+    std::thread{[&left = left] { grove::write(left, "abc"); }}.join();
+    CHECK(read_piece(right) == "abc");
+    CHECK(grove::Clock::now() - start < 1s);
+    running = false;
+    grove::join_all(busy);
+}
+
 GROVE_TEST_REAL("a socket that is never empty does not starve the others") {
     auto [writer, reader] = Socket::pair();
     grove::write(writer, std::string(10'000, 'x'));

@@ -66,7 +66,13 @@ void Scheduler::report_unhandled(GreenletState& g) noexcept {
                 Level::error,
                 "greenlet " + describe(*GreenletAccess::state(ended)) + " ended by: " + text_of(error));
         }
-        unhandled_(ended, error);
+        try {
+            unhandled_(ended, error);
+        } catch (const Unwind&) {
+            throw;
+        } catch (...) {  // not by the handler, which would be asked again and again
+            log(Level::error, "the unhandled-exception handler threw: " + text_of(std::current_exception()));
+        }
     });
 }
 
