@@ -129,6 +129,19 @@ Lines source_files(std::initializer_list<std::string_view> folders) {
     return files;
 }
 
+/// What the tables of a document put in quotation marks.
+Lines quoted_in_tables(const Lines& lines) {
+    static const std::regex quoted{R"re("([^"]+)")re"};
+    Lines found;
+    for (const auto& line : lines) {
+        if (!line.starts_with('|')) continue;
+        for (std::sregex_iterator it{line.begin(), line.end(), quoted}, end; it != end; ++it) {
+            found.push_back((*it)[1]);
+        }
+    }
+    return found;
+}
+
 std::string joined(const Lines& lines) {
     std::string text;
     for (const auto& line : lines) text += "\n" + line;
@@ -196,6 +209,16 @@ TEST_CASE("a file has 500 lines at most") {
     CHECK(faults("tests/core/a_test.cpp", Lines(500)).empty());
     CHECK(faults("tests/core/a_test.cpp", Lines(501)).size() == 1);
     CHECK(faults("runtime/src/core/hub.cpp", Lines(501)).size() == 1);
+}
+
+TEST_CASE("each test that words.md names exists") {
+    std::string tests;
+    for (const auto& file : source_files({"tests"})) {
+        tests += joined(read_lines(fs::path{GROVE_SOURCE_DIR} / file));
+    }
+    const auto named = quoted_in_tables(read_lines(fs::path{GROVE_SOURCE_DIR} / "runtime/words.md"));
+    CHECK(named.size() > 100);
+    for (const auto& name : named) CHECK_MESSAGE(tests.find('"' + name + '"') != std::string::npos, name);
 }
 
 TEST_SUITE_END();
