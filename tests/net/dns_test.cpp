@@ -104,7 +104,9 @@ GROVE_TEST_REAL("there are never more threads than eight, and all look-ups get t
     use(&slow);
     most = 0;
     std::vector<grove::Greenlet<std::vector<IpAddress>>> all;
-    for (int i = 0; i < 20; ++i) all.push_back(spawn([] { return resolve("a", patience); }));
+    for (int i = 0; i < 20; ++i) {
+        all.push_back(spawn([i] { return resolve("host" + std::to_string(i), patience); }));
+    }
     grove::join_all(all);
     for (auto& one : all) CHECK(one.get().size() == 1);
     CHECK(most == 8);
@@ -117,10 +119,10 @@ GROVE_TEST_REAL("a look-up that outlives its deadline, its Timeout or its greenl
     CHECK(resolve("a", ec, 5ms).empty());
     CHECK(ec == std::errc::timed_out);
 
-    const bool in_time = grove::try_with_timeout(5ms, [] { (void)resolve("a"); });
+    const bool in_time = grove::try_with_timeout(5ms, [] { (void)resolve("c"); });
     CHECK_FALSE(in_time);
 
-    auto asking = spawn([] { (void)resolve("a"); });
+    auto asking = spawn([] { (void)resolve("d"); });
     grove::sleep(5ms);
     asking.kill();
     CHECK(asking.join(patience));
@@ -128,6 +130,62 @@ GROVE_TEST_REAL("a look-up that outlives its deadline, its Timeout or its greenl
 
     while (finished < 3) grove::sleep(1ms);
     CHECK(resolve("b", patience).at(0) == IpAddress::parse("10.0.0.2"));
+}
+
+GROVE_TEST_REAL("greenlets that ask for the same host at once share one look-up") {
+    use(&slow);
+    finished = 0;
+    std::vector<grove::Greenlet<std::vector<IpAddress>>> all;
+    for (int i = 0; i < 20; ++i) all.push_back(spawn([] { return resolve("b", patience); }));
+    auto impatient = spawn([] {
+        std::error_code ec;
+        (void)resolve("b", ec, 1ms);
+        return ec;
+    });
+    grove::join_all(all);
+    for (auto& one : all) CHECK(one.get().at(0) == IpAddress::parse("10.0.0.2"));
+    CHECK(impatient.get() == std::errc::timed_out);
+    CHECK(finished == 1);
+}
+
+GROVE_TEST_REAL("an answer is used again for a while, without a switch; a failure is not") {
+    use(&slow);
+    grove::net::set_dns_options({.cache_time = 30ms});
+    finished = 0;
+    (void)resolve("a", patience);
+    {
+        const grove::NoSwitch forbidden;
+        CHECK(resolve("a").at(0) == IpAddress::parse("10.0.0.1"));
+    }
+    CHECK(finished == 1);
+    grove::sleep(40ms);
+    (void)resolve("a", patience);
+    CHECK(finished == 2);
+
+    use(&no_server);
+    std::error_code ec;
+    (void)resolve("c", ec, patience);
+    CHECK(ec == std::errc::resource_unavailable_try_again);
+    use(&slow);
+    CHECK(resolve("c", patience).size() == 1);
+}
+
+GROVE_TEST_REAL("the cache can be switched off, and is never larger than it may") {
+    use(&slow);
+    grove::net::set_dns_options({.cache_time = 0s});
+    finished = 0;
+    (void)resolve("a", patience);
+    (void)resolve("a", patience);
+    CHECK(finished == 2);
+
+    grove::net::set_dns_options({.cache_size = 2});
+    for (const auto* host : {"a", "b", "c"}) (void)resolve(host, patience);
+    finished = 0;
+    (void)resolve("b", patience);
+    (void)resolve("c", patience);
+    CHECK(finished == 0);
+    (void)resolve("a", patience);  // was the oldest
+    CHECK(finished == 1);
 }
 
 TEST_CASE("the end of the runtime waits for look-ups that nobody waits for any more") {
@@ -143,7 +201,9 @@ TEST_CASE("the end of the runtime waits for look-ups that nobody waits for any m
 GROVE_TEST_REAL("slow look-ups do not keep offload from its threads") {
     use(&slow);
     std::vector<grove::GreenletRef> asking;
-    for (int i = 0; i < 8; ++i) asking.push_back(spawn([] { (void)resolve("a", patience); }));
+    for (int i = 0; i < 8; ++i) {
+        asking.push_back(spawn([i] { (void)resolve("host" + std::to_string(i), patience); }));
+    }
     settle();
     const int result = grove::offload([] { return 42; });
     CHECK(result == 42);

@@ -3,6 +3,7 @@
 #include <grove/net/socket.hpp>
 
 #include "core/scheduler.hpp"
+#include "net/connect_race.hpp"
 #include "net/loopback.hpp"
 #include "net/resolver.hpp"
 #include "net/sockaddr.hpp"
@@ -172,13 +173,53 @@ grove::detail::Resolved dead_then_alive(const std::string&) {
     return {.addresses = {IpAddress::parse("::1"), IpAddress::loopback()}, .ec = {}};
 }
 
+grove::detail::Resolved silent_then_alive(const std::string&) {
+    return {.addresses = {IpAddress::parse("127.0.0.2"), IpAddress::loopback()}, .ec = {}};
+}
+
+void use_answer(grove::detail::Resolver::LookUp answer) {
+    grove::detail::Scheduler::here()->service<grove::detail::Resolver>().set_look_up(answer);
+}
+
 }  // namespace
 
 GROVE_TEST_REAL("connect by name tries each address in turn") {
     auto listener = Listener::bind(any_port);
-    grove::detail::Scheduler::here()->service<grove::detail::Resolver>().set_look_up(&dead_then_alive);
+    use_answer(&dead_then_alive);
     const Socket socket = Socket::connect("two.example", listener.local().port(), patience);
     CHECK(socket.peer() == listener.local());
+}
+
+GROVE_TEST_REAL("an address that does not answer holds up the next for a moment only") {
+    // A listener whose backlog is full drops the next attempt silently.
+    auto silent = Listener::bind(Endpoint::parse("127.0.0.2:0"), {.backlog = 0});
+    const std::uint16_t port = silent.local().port();
+    std::vector<Socket> filling;
+    for (std::error_code ec; !ec;) filling.push_back(Socket::connect(silent.local(), ec, 100ms));
+    auto alive = Listener::bind({IpAddress::loopback(), port});
+    use_answer(&silent_then_alive);
+    const auto start = grove::Clock::now();
+    const Socket socket = Socket::connect("two.example", port, patience);
+    CHECK(socket.peer() == alive.local());
+    CHECK(grove::Clock::now() - start >= 250ms);
+    CHECK(grove::Clock::now() - start < 2s);
+
+    // The time limit is that of the whole.
+    alive.close();
+    std::error_code ec;
+    (void)Socket::connect("two.example", port, ec, 100ms);
+    CHECK(ec == std::errc::timed_out);
+}
+
+TEST_CASE("the addresses of a host are tried by family alternately") {
+    const auto parse = [](std::initializer_list<const char*> texts) {
+        std::vector<IpAddress> addresses;
+        for (const auto* text : texts) addresses.push_back(IpAddress::parse(text));
+        return addresses;
+    };
+    CHECK(grove::detail::ConnectRace::interleaved(parse({"::1", "::2", "::3", "1.1.1.1", "2.2.2.2"})) ==
+          parse({"::1", "1.1.1.1", "::2", "2.2.2.2", "::3"}));
+    CHECK(grove::detail::ConnectRace::interleaved(parse({"1.1.1.1"})) == parse({"1.1.1.1"}));
 }
 
 GROVE_TEST_REAL("connect by name fails as its last address does, and names the host") {

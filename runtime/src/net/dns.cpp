@@ -8,9 +8,9 @@
 #include "net/sockaddr.hpp"
 
 #include <cerrno>
-#include <iterator>
 #include <memory>
 #include <netdb.h>
+#include <stdexcept>
 #include <utility>
 
 namespace grove {
@@ -66,68 +66,77 @@ Resolved look_up(const std::string& host) {
 
 class Resolver::Job : public PoolJob, public InboxNode {
 public:
-    Job(Resolver& resolver, const std::string& host)
-        : PoolJob{&work}, InboxNode{&arrive}, resolver_{resolver}, host_{host} {}
+    Job(Resolver& r, const std::string& h) : PoolJob{&work}, InboxNode{&arrive}, resolver{r}, host{h} {}
 
-    void submit() {
-        place_ = std::prev(resolver_.jobs_.end());
-        resolver_.pool_.submit(*this);
-    }
-    /// False at the deadline. Blocks.
-    [[nodiscard]] bool wait(Deadline by) {
-        const OutsideWork outside{resolver_.scheduler_};
-        return detail::wait(waiter_, by, "resolve");
-    }
-    [[nodiscard]] Resolved take() noexcept { return std::move(resolved_); }
-
-    /// Walks away from it.
-    struct Leave {
-        void operator()(Job* job) const noexcept {
-            job->abandoned_ = true;
-            if (job->done_) job->resolver_.jobs_.erase(job->place_);
-        }
-    };
+    Resolver& resolver;
+    const std::string host;
+    Resolved resolved;
+    WaitList askers;
 
 private:
     static void work(PoolJob& node) noexcept {
         Job& job = static_cast<Job&>(node);
         try {
-            job.resolved_ = job.resolver_.look_up_(job.host_);
+            job.resolved = job.resolver.look_up_(job.host);
         } catch (const std::bad_alloc&) {
-            job.resolved_.ec = std::make_error_code(std::errc::not_enough_memory);
+            job.resolved.ec = std::make_error_code(std::errc::not_enough_memory);
         }
-        job.resolver_.scheduler_.post(job);
+        job.resolver.scheduler_.post(job);
     }
     static void arrive(InboxNode& node) noexcept {
         Job& job = static_cast<Job&>(node);
-        job.done_ = true;
-        job.waiter_.notify_all();
-        if (job.abandoned_) job.resolver_.jobs_.erase(job.place_);
+        job.resolver.arrived(job);
     }
-
-    Resolver& resolver_;
-    std::list<Job>::iterator place_{};
-    std::string host_;
-    Resolved resolved_;
-    WaitList waiter_;
-    bool done_ = false;
-    bool abandoned_ = false;
 };
 
 Resolver::Resolver() : scheduler_{*Scheduler::here()}, pool_{pool_threads, "grove-dns"} {}
 Resolver::~Resolver() = default;
 
+void Resolver::set_options(const net::DnsOptions& options) noexcept {
+    options_ = options;
+    cache_.clear();
+}
+
 Resolved Resolver::resolve(const std::string& host, Deadline by) {
-    Job& made = jobs_.emplace_back(*this, host);
+    if (const auto* known = cache_.find(host, scheduler_.now())) return {.addresses = *known, .ec = {}};
+    std::shared_ptr<Job> job;
     try {
-        made.submit();
+        job = join_or_start(host);
     } catch (const std::system_error& error) {  // no thread
-        jobs_.pop_back();
         return {.addresses = {}, .ec = error.code()};
     }
-    const std::unique_ptr<Job, Job::Leave> job{&made};
-    if (job->wait(by)) return job->take();
+    const OutsideWork outside{scheduler_};
+    if (detail::wait(job->askers, by, "resolve")) return job->resolved;
     return {.addresses = {}, .ec = std::make_error_code(std::errc::timed_out)};
+}
+
+std::shared_ptr<Resolver::Job> Resolver::join_or_start(const std::string& host) {
+    auto& place = in_flight_[host];
+    if (place) return place;
+    try {
+        place = std::make_shared<Job>(*this, host);
+        pool_.submit(*place);
+        return place;
+    } catch (...) {
+        in_flight_.erase(host);
+        throw;
+    }
+}
+
+void Resolver::remember(const Job& job) noexcept {
+    const auto& [cache_time, cache_size] = options_;
+    if (cache_time <= Clock::duration::zero()) return;
+    try {
+        cache_.put(job.host, job.resolved.addresses, scheduler_.now() + cache_time, cache_size);
+    } catch (const std::bad_alloc&) {
+        // Asked again, then.
+    }
+}
+
+void Resolver::arrived(Job& job) noexcept {
+    const auto keep = in_flight_.extract(job.host);
+    if (!job.resolved.ec) remember(job);
+    job.askers.notify_all();
 }
 
 namespace {
@@ -142,6 +151,11 @@ Resolved resolve_name(const std::string& host, Deadline by) {
 }  // namespace detail
 
 namespace net {
+
+void set_dns_options(const DnsOptions& options) {
+    if (!detail::running_greenlet) throw std::logic_error{"set_dns_options: only in a runtime"};
+    detail::Scheduler::here()->service<detail::Resolver>().set_options(options);
+}
 
 std::vector<IpAddress> resolve(std::string_view host, std::error_code& ec, Deadline by) {
     if (const IpAddress literal = IpAddress::parse(host, ec); !ec) return {literal};

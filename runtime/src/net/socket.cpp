@@ -4,6 +4,8 @@
 #include <grove/net/select.hpp>
 #include <grove/net/socket.hpp>
 
+#include "core/greenlet_internal.hpp"
+#include "net/connect_race.hpp"
 #include "net/socket_state.hpp"
 
 #include <netinet/in.h>
@@ -149,6 +151,9 @@ Socket Socket::connect(const Endpoint& to, Deadline by) {
 
 Socket Socket::connect(std::string_view host, std::uint16_t port, std::error_code& ec, Deadline by) {
     const auto addresses = resolve(host, ec, by);
+    if (addresses.size() > 1 && detail::running_greenlet) {
+        return detail::ConnectRace{addresses, port, by}.run(ec);
+    }
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         Socket socket = connect({addresses[i], port}, ec, detail::share_of(by, addresses.size() - i));
         if (!ec) return socket;

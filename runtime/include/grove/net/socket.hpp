@@ -36,7 +36,9 @@ public:
 
     static Socket connect(const Endpoint&, Deadline = {});                       ///< Blocks.
     static Socket connect(const Endpoint&, std::error_code& ec, Deadline = {});  ///< Blocks.
-    /// Tries each address of the host in turn, and gives each its share of the time. Blocks.
+    /// In a greenlet, tries the addresses of the host in turn, each as soon as the one before has failed or
+    /// has not answered for 250 ms, and takes the first that answers (Happy Eyeballs, RFC 8305). On a plain
+    /// thread one after the other, each with its share of the time. Blocks.
     static Socket connect(std::string_view host, std::uint16_t port, Deadline = {});
     static Socket connect(std::string_view host,
                           std::uint16_t port,
