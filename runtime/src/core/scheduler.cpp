@@ -218,8 +218,9 @@ void Scheduler::turn() noexcept {
     heed_stop_signal();
     now_ = loop_->now();
     timers_.fire_due(now_);
-    if (ready_.empty()) {
-        sleep_in_loop();
+    const bool guest_waits = guest_ && guest_->run_ready();
+    if (ready_.empty() && !guest_waits) {
+        if (!guest_ || guest_->fall_asleep()) sleep_in_loop();
     } else if (now_ - last_look_ >= look_interval) {
         look_at_loop();
     }
@@ -257,7 +258,8 @@ void Scheduler::sleep_in_loop() noexcept {
 }
 
 bool Scheduler::may_be_woken() const noexcept {
-    return outside_ > 0 || !inbox_.empty() || control_->refs.load(std::memory_order_seq_cst) > 0 ||
+    return outside_ > 0 || (guest_ && guest_->has_work()) || !inbox_.empty() ||
+           control_->refs.load(std::memory_order_seq_cst) > 0 ||
            gil_state_->waiting.load(std::memory_order_seq_cst) > 0 ||
            stop_signal_.load(std::memory_order_relaxed) != heeded_signal_;
 }

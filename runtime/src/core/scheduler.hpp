@@ -35,6 +35,20 @@ struct Environment {
     bool virtual_time = false;        ///< nobody watches time slices: they are real time
 };
 
+/// Somebody else's event loop that lives in ours. All under the Gil.
+class LoopGuest {
+public:
+    /// Runs what is ready there, in the hub. True: there is more, for the next turn.
+    virtual bool run_ready() noexcept = 0;
+    /// From now on, what happens there wakes our loop, too. False: something has happened already.
+    [[nodiscard]] virtual bool fall_asleep() noexcept = 0;
+    /// Something may happen there by itself.
+    [[nodiscard]] virtual bool has_work() const noexcept = 0;
+
+protected:
+    ~LoopGuest() = default;
+};
+
 /// The heart of a runtime: who runs, who is ready, what they wait for.
 ///
 /// A greenlet that blocks switches straight to the next ready one (suspend()); the hub, a fiber of its own,
@@ -128,6 +142,7 @@ public:
     void set_unhandled_handler(UnhandledHandler f) noexcept { unhandled_ = std::move(f); }
     void report_unhandled(GreenletState&) noexcept;  ///< in a greenlet of its own
 
+    void set_guest(LoopGuest* guest) noexcept { guest_ = guest; }
     [[nodiscard]] std::uint64_t next_timeout_id() noexcept { return ++last_timeout_id_; }
 
     /// Makes the next checkpoint() look: see breaker_bit. Any thread, and signal handlers.
@@ -200,6 +215,7 @@ private:
     std::unique_ptr<EventLoop> loop_;
     TimerWheel timers_;
     std::size_t outside_ = 0;
+    LoopGuest* guest_ = nullptr;
     FiberRecord hub_;
     ReadyQueue ready_stillborn_;  // could not get a stack: ended by the hub, on its own
     std::shared_ptr<RuntimeControl> control_;

@@ -1,0 +1,169 @@
+#include <grove/core/timeout.hpp>
+#include <grove/io/asio.hpp>
+
+#include "base/log.hpp"
+#include "core/greenlet_internal.hpp"
+#include "core/scheduler.hpp"
+#include "platform/event_loop.hpp"
+
+#include <boost/asio/detail/epoll_reactor.hpp>
+#include <boost/asio/detail/scheduler.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+namespace grove::detail {
+
+namespace {
+
+using Reactor = boost::asio::detail::epoll_reactor;
+using AsioScheduler = boost::asio::detail::scheduler;
+
+/// Asio shows neither its epoll descriptor nor whether it needs to be woken, and there is no other way to
+/// sleep in both loops at once without running its handlers where the Gil is not held (decisions/0010). An
+/// explicit instantiation may name private members.
+template <class Tag, auto member>
+struct Show {
+    friend constexpr auto get(Tag) { return member; }
+};
+#define GROVE_SHOW(Name, member)         \
+    struct Name {                        \
+        friend constexpr auto get(Name); \
+    };                                   \
+    template struct Show<Name, &member>
+
+GROVE_SHOW(EpollFd, Reactor::epoll_fd_);
+GROVE_SHOW(Mutex, AsioScheduler::mutex_);
+GROVE_SHOW(Operations, AsioScheduler::op_queue_);
+GROVE_SHOW(ReactorTask, AsioScheduler::task_operation_);
+GROVE_SHOW(Awake, AsioScheduler::task_interrupted_);
+GROVE_SHOW(OutstandingWork, AsioScheduler::outstanding_work_);
+#undef GROVE_SHOW
+
+// Handlers that give each other work without end must not keep the greenlets waiting.
+constexpr int handlers_per_turn = 128;
+
+/// Asio's event loop inside of ours. Our loop watches its epoll descriptor, which holds its timers too; its
+/// handlers run in the hub, under the Gil.
+class AsioGuest final : public LoopGuest, private FdWatch {
+public:
+    AsioGuest()
+        : scheduler_{*Scheduler::here()},
+          inner_{boost::asio::use_service<AsioScheduler>(context_)},
+          fd_{boost::asio::use_service<Reactor>(context_).*get(EpollFd{})} {
+        boost::asio::use_service<Reactor>(context_).init_task();
+        if (const std::error_code ec = scheduler_.loop().watch(fd_, *this)) {
+            throw std::system_error{ec, "asio_context"};
+        }
+        scheduler_.set_guest(this);
+    }
+    ~AsioGuest() {
+        scheduler_.set_guest(nullptr);
+        scheduler_.loop().forget(fd_);
+    }
+    AsioGuest(const AsioGuest&) = delete;
+    AsioGuest& operator=(const AsioGuest&) = delete;
+
+    [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+
+    bool run_ready() noexcept override {
+        if (!has_work() && !std::exchange(left_over_, false)) return false;
+        const bool all = run_handlers();
+        context_.restart();  // it stops when it has nothing left
+        return !all;
+    }
+    /// As if a thread slept in it: who gives it work, on any thread, then also makes its descriptor readable.
+    bool fall_asleep() noexcept override {
+        const std::scoped_lock lock{inner_.*get(Mutex{})};
+        auto& operations = inner_.*get(Operations{});
+        auto& task = inner_.*get(ReactorTask{});
+        left_over_ = operations.front() != &task;
+        if (left_over_) return false;
+        operations.pop();
+        left_over_ = !operations.empty();
+        operations.push(&task);
+        if (!left_over_) inner_.*get(Awake{}) = false;
+        return !left_over_;
+    }
+    [[nodiscard]] bool has_work() const noexcept override { return inner_.*get(OutstandingWork{}) > 0; }
+
+private:
+    void on_ready(Readiness) noexcept override {}  // the hub looks before it sleeps again
+
+    /// Whether that was all.
+    bool run_handlers() noexcept {
+        // Without work it would stop in the middle of what it collected.
+        const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
+            context_.get_executor()};
+        for (int left = handlers_per_turn; left > 0; --left) {
+            try {
+                if (context_.poll_one() == 0) return true;
+            } catch (...) {  // a handler's; there is nobody to be unwound in the hub
+                log(Level::error, "a handler of Asio's threw: " + text_of(std::current_exception()));
+            }
+        }
+        return false;
+    }
+
+    Scheduler& scheduler_;
+    boost::asio::io_context context_;
+    AsioScheduler& inner_;
+    int fd_;
+    bool left_over_ = false;  // something is queued there, though it may be no outstanding work
+};
+
+/// The end of an operation, on its way from another thread.
+struct LateArrival : InboxNode {
+    explicit LateArrival(UniqueFunction<void()> f) noexcept : InboxNode{&arrive}, tell{std::move(f)} {}
+
+    static void arrive(InboxNode& node) noexcept {
+        const std::unique_ptr<LateArrival> self{static_cast<LateArrival*>(&node)};
+        self->tell();
+    }
+    UniqueFunction<void()> tell;
+};
+
+}  // namespace
+
+AsioWait::AsioWait()
+    : scheduler_{running_greenlet
+                     ? *Scheduler::here()
+                     : throw std::logic_error{
+                           "use_greenlet: only a greenlet can wait here; this is a plain thread"}} {}
+
+void AsioWait::complete() noexcept {
+    if (Scheduler::touchable() == &scheduler_) return arrived();
+    scheduler_.post(*new LateArrival{[this] { arrived(); }});
+}
+
+void AsioWait::arrived() noexcept {
+    done_ = true;
+    waiters_.notify_all();
+}
+
+void AsioWait::wait() {
+    const OutsideWork outside{scheduler_};
+    if (done_) return;
+    try {
+        (void)detail::wait(waiters_, {}, "an Asio operation");
+    } catch (...) {
+        // It may write into the caller's buffers until it has ended.
+        cancel_.emit(boost::asio::cancellation_type::terminal);
+        if (!done_) {
+            const Shield shield;
+            (void)detail::wait(waiters_, {}, "an Asio operation, cancelled");
+        }
+        throw;
+    }
+}
+
+}  // namespace grove::detail
+
+boost::asio::io_context& grove::asio_context() {
+    detail::Scheduler* const scheduler = detail::Scheduler::here();
+    if (!scheduler) throw std::logic_error{"asio_context: there is no runtime on this thread"};
+    return scheduler->service<detail::AsioGuest>().context();
+}
