@@ -36,6 +36,7 @@ void bind_socket(int fd, const net::Endpoint& at, const SocketAddress& address, 
 void set_listen_options(int fd, bool is_tcp, const net::ListenOptions& options, std::error_code& ec) {
     if (is_tcp) set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, ec);
     if (is_tcp && !ec) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, ec);  // its connections inherit it
+    if (options.v6_only && !ec) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, ec);
     if (options.reuse_port && !ec) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, ec);
 }
 

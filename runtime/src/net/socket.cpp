@@ -293,13 +293,6 @@ Endpoint Socket::peer() const {
     return state_->peer();
 }
 
-void Socket::set_no_delay(bool on) {
-    std::error_code ec = Errc::closed;
-    if (state_ && state_->peer().is_unix()) return;  // there is no delay
-    if (state_) detail::set_option(state_->fd(), IPPROTO_TCP, TCP_NODELAY, on, ec);
-    if (ec) throw_failed_with_peer("set_no_delay", state_, ec);
-}
-
 int Socket::native_handle() const noexcept {
     return state_ ? state_->fd() : -1;
 }

@@ -1,6 +1,9 @@
 #include "platform/os.hpp"
 
+#include <sys/socket.h>
+
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
@@ -121,6 +124,48 @@ ssize_t Os::receive_from(
 ssize_t Os::send_to(
     int fd, const void* from, std::size_t size, const sockaddr* peer, socklen_t peer_size) noexcept {
     return or_errno(::sendto(fd, from, size, MSG_NOSIGNAL, peer, peer_size));
+}
+
+namespace {
+
+/// A message of one byte with room for one descriptor.
+struct DescriptorMessage {
+    DescriptorMessage() noexcept {
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control;
+        header.msg_controllen = sizeof control;
+    }
+    DescriptorMessage(const DescriptorMessage&) = delete;
+    DescriptorMessage& operator=(const DescriptorMessage&) = delete;
+
+    char byte = 0;
+    iovec part{.iov_base = &byte, .iov_len = 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr header{};
+};
+
+}  // namespace
+
+ssize_t Os::send_descriptor(int fd, int passed) noexcept {
+    DescriptorMessage message;
+    cmsghdr& control = *CMSG_FIRSTHDR(&message.header);
+    control.cmsg_level = SOL_SOCKET;
+    control.cmsg_type = SCM_RIGHTS;
+    control.cmsg_len = CMSG_LEN(sizeof passed);
+    std::memcpy(CMSG_DATA(&control), &passed, sizeof passed);
+    return or_errno(::sendmsg(fd, &message.header, MSG_NOSIGNAL));
+}
+
+ssize_t Os::receive_descriptor(int fd, int& passed) noexcept {
+    DescriptorMessage message;
+    passed = -1;
+    const ssize_t n = or_errno(::recvmsg(fd, &message.header, MSG_CMSG_CLOEXEC));
+    const cmsghdr* const control = n > 0 ? CMSG_FIRSTHDR(&message.header) : nullptr;
+    if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS) {
+        std::memcpy(&passed, CMSG_DATA(control), sizeof passed);
+    }
+    return n;
 }
 
 int Os::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {

@@ -41,6 +41,10 @@ public:
     virtual ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept;
     virtual ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept;
 
+    /// With a byte of data. The received one is -1 if none came.
+    virtual ssize_t send_descriptor(int fd, int passed) noexcept;
+    virtual ssize_t receive_descriptor(int fd, int& passed) noexcept;
+
     /// For threads without a runtime. EINTR is handled.
     virtual int poll(pollfd*, nfds_t, Deadline) noexcept;
 

@@ -4,9 +4,11 @@
 #include <grove/io/detail/close_descriptor.hpp>
 #include <grove/net/address.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -23,6 +25,13 @@ class UdpState;
 namespace grove::net {
 
 enum class Side { read, write, both };
+
+/// When a silent connection is asked whether its peer is still there, and given up.
+struct KeepAlive {
+    std::chrono::seconds idle{60};      ///< of silence before the first probe
+    std::chrono::seconds interval{10};  ///< between probes
+    int probes = 5;                     ///< without an answer, and the connection is broken
+};
 
 /// A connected byte stream, TCP or Unix. One greenlet may read while another writes; two readers
 /// at once is Errc::concurrent_use. Satisfies ReadStream and WriteStream. TCP sends small pieces at once
@@ -67,7 +76,25 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;
     [[nodiscard]] Endpoint peer() const;  ///< as it was when the connection was made
+
+    // Options throw std::system_error: Errc::closed, or the system's reason.
     void set_no_delay(bool);
+    void set_keep_alive(const std::optional<KeepAlive>&);  ///< nullopt: off, as it is at first. TCP only.
+    /// Whether close() drops what is not sent yet and resets the connection (SO_LINGER of zero), instead of
+    /// leaving it to the system to send it. There is no lingering: it would block the thread.
+    void set_reset_on_close(bool);
+    void set_receive_buffer(std::size_t bytes);  ///< in the system; it may give more, or less
+    void set_send_buffer(std::size_t bytes);
+    /// Any other of setsockopt(2) that is an int.
+    void set_option(int level, int name, int value);
+    [[nodiscard]] int option(int level, int name) const;
+
+    /// Gives a copy of a descriptor to the process at the other end of a Unix socket, with one byte. Blocks.
+    void send_descriptor(int fd, Deadline = {});
+    /// The next that was sent so: the caller's to close. Errc::eof at the end, Errc::bad_message if bytes
+    /// came without a descriptor. Blocks.
+    [[nodiscard]] int receive_descriptor(Deadline = {});
+
     [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
     [[nodiscard]] int release() noexcept;              ///< gives the descriptor away; Requires: nobody waits
 
@@ -82,6 +109,7 @@ private:
 struct ListenOptions {
     int backlog = 1024;
     bool reuse_port = false;  ///< several listeners share the port, and the connections
+    bool v6_only = false;     ///< a listener on :: takes no IPv4 connections
 };
 
 /// Takes connections. Several greenlets may accept: first come, first served.
@@ -133,6 +161,20 @@ public:
                                                   Deadline = {});
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;
+
+    // Options throw std::system_error: Errc::closed, or the system's reason.
+    void set_broadcast(bool);
+    /// Receives what is sent to this multicast group, too. The interface by number (if_nametoindex); 0: the
+    /// system chooses.
+    void join_group(const IpAddress& group, unsigned interface = 0);
+    void leave_group(const IpAddress& group, unsigned interface = 0);
+    void set_multicast_interface(unsigned interface);  ///< where what we send to a group goes out
+    void set_multicast_ttl(int hops);  ///< how far what we send goes: 1, the local network, at first
+    void set_multicast_loop(bool);     ///< whether this machine receives it, as at first
+    /// Any other of setsockopt(2) that is an int.
+    void set_option(int level, int name, int value);
+    [[nodiscard]] int option(int level, int name) const;
+
     [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
     /// Greenlets that wait leave with Errc::closed.
     void close() noexcept;
