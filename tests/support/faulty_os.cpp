@@ -134,4 +134,62 @@ int FaultyOs::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
     return error ? -error : real_.poll(fds, count, by);
 }
 
+// --- files ----------------------------------------------------------------------------------------
+
+int FaultyOs::open(const char* path, int flags, mode_t mode) noexcept {
+    const int error = next(Call::open).error;
+    return error ? -error : real_.open(path, flags, mode);
+}
+
+ssize_t FaultyOs::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept {
+    const auto [error, most] = next(Call::read_at, size);
+    return error ? -error : real_.read_at(fd, into, most, offset, flags);
+}
+
+ssize_t FaultyOs::write_at(
+    int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
+    const auto [error, most] = next(Call::write_at, size);
+    return error ? -error : real_.write_at(fd, from, most, offset, flags);
+}
+
+int FaultyOs::sync(int fd) noexcept {
+    const int error = next(Call::sync).error;
+    return error ? -error : real_.sync(fd);
+}
+
+int FaultyOs::truncate(int fd, std::uint64_t size) noexcept {
+    const int error = next(Call::truncate).error;
+    return error ? -error : real_.truncate(fd, size);
+}
+
+int FaultyOs::set_mode(int fd, mode_t mode) noexcept {
+    const int error = next(Call::set_mode).error;
+    return error ? -error : real_.set_mode(fd, mode);
+}
+
+int FaultyOs::status(int fd, const char* path, int flags, struct statx* into) noexcept {
+    const int error = next(Call::status).error;
+    return error ? -error : real_.status(fd, path, flags, into);
+}
+
+int FaultyOs::rename(const char* from, const char* to) noexcept {
+    const int error = next(Call::rename).error;
+    return error ? -error : real_.rename(from, to);
+}
+
+int FaultyOs::remove(const char* path, bool directory) noexcept {
+    const int error = next(Call::remove).error;
+    return error ? -error : real_.remove(path, directory);
+}
+
+int FaultyOs::make_directory(const char* path, mode_t mode) noexcept {
+    const int error = next(Call::make_directory).error;
+    return error ? -error : real_.make_directory(path, mode);
+}
+
+ssize_t FaultyOs::list(int fd, void* into, std::size_t size) noexcept {
+    const int error = next(Call::list).error;
+    return error ? -error : real_.list(fd, into, size);
+}
+
 }  // namespace grove::testing

@@ -29,6 +29,17 @@ enum class Call {
     receive_from,
     send_to,
     poll,
+    open,
+    read_at,
+    write_at,
+    sync,
+    truncate,
+    set_mode,
+    status,
+    rename,
+    remove,
+    make_directory,
+    list,
 };
 
 /// The system with faults in it, on a script:
@@ -38,8 +49,9 @@ enum class Call {
 ///     system.fail(Call::accept, 1, EMFILE, 20);    // the first twenty accepts
 ///     system.shorten(Call::send, 2, 1);            // the second send takes one byte
 ///
-/// The n-th call of a kind counts from 1. One that fails does not reach the system, but for close, which
-/// closes.
+/// Files go through it, too, never through io_uring; those calls come from pool threads, one at a time if one
+/// greenlet makes them. The n-th call of a kind counts from 1. One that fails does not reach the system, but
+/// for close, which closes.
 class FaultyOs final : public detail::Os {
 public:
     static constexpr int for_ever = 1 << 30;
@@ -47,7 +59,7 @@ public:
     explicit FaultyOs(detail::Os& real = detail::real_os()) : real_{real} {}
 
     void fail(Call, int nth, int error, int times = 1);
-    /// For receive, send, send_vector, receive_from and send_to: at most so many bytes.
+    /// For receive, send, send_vector, receive_from, send_to, read_at and write_at: at most so many bytes.
     void shorten(Call, int nth, std::size_t bytes, int times = 1);
     /// Calls of a kind so far, failed ones too.
     [[nodiscard]] int count(Call call) const noexcept { return counts_[static_cast<std::size_t>(call)]; }
@@ -72,6 +84,19 @@ public:
     ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept override;
     ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept override;
     int poll(pollfd*, nfds_t, Deadline) noexcept override;
+    int open(const char* path, int flags, mode_t mode) noexcept override;
+    ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override;
+    ssize_t write_at(
+        int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept override;
+    int sync(int fd) noexcept override;
+    int truncate(int fd, std::uint64_t size) noexcept override;
+    int set_mode(int fd, mode_t mode) noexcept override;
+    int status(int fd, const char* path, int flags, struct statx*) noexcept override;
+    int rename(const char* from, const char* to) noexcept override;
+    int remove(const char* path, bool directory) noexcept override;
+    int make_directory(const char* path, mode_t mode) noexcept override;
+    ssize_t list(int fd, void* into, std::size_t size) noexcept override;
+    bool allows_ring() const noexcept override { return false; }
     bool keeps_its_word() const noexcept override { return faults_.empty(); }
 
 private:
@@ -92,7 +117,7 @@ private:
 
     detail::Os& real_;
     std::vector<Fault> faults_;
-    std::array<int, static_cast<std::size_t>(Call::poll) + 1> counts_{};
+    std::array<int, static_cast<std::size_t>(Call::list) + 1> counts_{};
 };
 
 /// This thread uses another system for a scope.

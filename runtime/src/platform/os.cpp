@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -175,6 +177,54 @@ int Os::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
         const int ready = or_errno(::ppoll(fds, count, by.is_never() ? nullptr : &left, nullptr));
         if (ready != -EINTR) return ready;
     }
+}
+
+// --- regular files ---------------------------------------------------------------------------
+
+int Os::open(const char* path, int flags, mode_t mode) noexcept {
+    return or_errno(::open(path, flags | O_CLOEXEC, mode));
+}
+
+ssize_t Os::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept {
+    const iovec part{into, size};
+    return or_errno(::preadv2(fd, &part, 1, static_cast<off_t>(offset), flags));
+}
+
+ssize_t Os::write_at(int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
+    const iovec part{const_cast<void*>(from), size};  // only read
+    return or_errno(::pwritev2(fd, &part, 1, static_cast<off_t>(offset), flags));
+}
+
+int Os::sync(int fd) noexcept {
+    return or_errno(::fsync(fd));
+}
+
+int Os::truncate(int fd, std::uint64_t size) noexcept {
+    return or_errno(::ftruncate(fd, static_cast<off_t>(size)));
+}
+
+int Os::set_mode(int fd, mode_t mode) noexcept {
+    return or_errno(::fchmod(fd, mode));
+}
+
+int Os::status(int fd, const char* path, int flags, struct statx* into) noexcept {
+    return or_errno(::statx(fd, path, flags, STATX_BASIC_STATS, into));
+}
+
+int Os::rename(const char* from, const char* to) noexcept {
+    return or_errno(::rename(from, to));
+}
+
+int Os::remove(const char* path, bool directory) noexcept {
+    return or_errno(::unlinkat(AT_FDCWD, path, directory ? AT_REMOVEDIR : 0));
+}
+
+int Os::make_directory(const char* path, mode_t mode) noexcept {
+    return or_errno(::mkdir(path, mode));
+}
+
+ssize_t Os::list(int fd, void* into, std::size_t size) noexcept {
+    return or_errno(::getdents64(fd, into, size));
 }
 
 }  // namespace grove::detail

@@ -3,10 +3,12 @@
 #include <grove/base/time.hpp>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <poll.h>
 
 namespace grove::detail {
@@ -47,6 +49,26 @@ public:
 
     /// For threads without a runtime. EINTR is handled.
     virtual int poll(pollfd*, nfds_t, Deadline) noexcept;
+
+    // Regular files. Those that may wait for a disk are called where they hold up one thread alone.
+    virtual int open(const char* path, int flags, mode_t mode) noexcept;
+    /// flags: RWF_NOWAIT takes what memory holds, and fails with EAGAIN or EOPNOTSUPP instead of waiting.
+    virtual ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept;
+    virtual ssize_t write_at(
+        int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept;
+    virtual int sync(int fd) noexcept;
+    virtual int truncate(int fd, std::uint64_t size) noexcept;
+    virtual int set_mode(int fd, mode_t mode) noexcept;
+    virtual int status(int fd, const char* path, int flags, struct statx*) noexcept;
+    virtual int rename(const char* from, const char* to) noexcept;
+    virtual int remove(const char* path, bool directory) noexcept;
+    virtual int make_directory(const char* path, mode_t mode) noexcept;
+    /// The next entries, as linux_dirent64; 0 at the end.
+    virtual ssize_t list(int fd, void* into, std::size_t size) noexcept;
+
+    /// False if files have to go through the calls above: when a test injects faults, or simulates. Else
+    /// io_uring, whose calls nobody can step into, may do the same work.
+    [[nodiscard]] virtual bool allows_ring() const noexcept { return true; }
 
     /// False if a short count, or EAGAIN, may come although there is more: when a test injects them. Then
     /// readiness is asked for anew before each wait.

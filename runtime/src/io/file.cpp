@@ -1,0 +1,174 @@
+#include <grove/io/file.hpp>
+
+#include "io/file_service.hpp"
+#include "io/file_state.hpp"
+
+#include <fcntl.h>
+
+namespace grove {
+
+namespace {
+
+// The umask takes away from it, as for every program's files.
+constexpr mode_t usual_mode = 0666;
+
+int flags_of(OpenMode mode) noexcept {
+    switch (mode) {
+        case OpenMode::read:
+            return O_RDONLY;
+        case OpenMode::write:
+            return O_WRONLY | O_CREAT | O_TRUNC;
+        case OpenMode::append:
+            return O_WRONLY | O_CREAT | O_APPEND;
+        case OpenMode::read_write:
+            return O_RDWR | O_CREAT;
+        case OpenMode::create_new:
+            break;
+    }
+    return O_RDWR | O_CREAT | O_EXCL;
+}
+
+/// For calls on a File that is not open.
+std::size_t not_open(std::error_code& ec) noexcept {
+    ec = Errc::closed;
+    return 0;
+}
+
+void throw_if(const std::error_code& ec, const char* operation, const detail::FileState* file) {
+    if (!ec) return;
+    throw std::system_error{ec, std::string{operation} + (file ? " " + file->path() : "")};
+}
+
+}  // namespace
+
+File File::open(const std::filesystem::path& path, OpenMode mode) {
+    std::error_code ec;
+    File file = open(path, ec, mode);
+    if (ec) throw std::system_error{ec, "open " + path.native()};
+    return file;
+}
+
+File File::open(const std::filesystem::path& path, std::error_code& ec, OpenMode mode) {
+    std::string name = path.native();  // before there is a descriptor that could be lost
+    detail::OpenCall call{path.c_str(), flags_of(mode), usual_mode};
+    const ssize_t fd = detail::perform(call);
+    detail::conclude(fd, ec);
+    if (ec) return {};
+    return File{new detail::FileState{static_cast<int>(fd), std::move(name), mode != OpenMode::read}};
+}
+
+std::size_t File::read_some(std::span<std::byte> into, Deadline by) {
+    std::error_code ec;
+    const std::size_t n = read_some(into, ec, by);
+    throw_if(ec, "read", state_.get());
+    return n;
+}
+
+std::size_t File::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
+    return state_ ? state_->read_some(into, ec, by) : not_open(ec);
+}
+
+std::size_t File::write_some(std::span<const std::byte> from, Deadline by) {
+    std::error_code ec;
+    const std::size_t n = write_some(from, ec, by);
+    throw_if(ec, "write", state_.get());
+    return n;
+}
+
+std::size_t File::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
+    return state_ ? state_->write_some(from, ec, by) : not_open(ec);
+}
+
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) {
+    std::error_code ec;
+    const std::size_t n = read_at(offset, into, ec);
+    throw_if(ec, "read", state_.get());
+    return n;
+}
+
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into, std::error_code& ec) {
+    return state_ ? state_->read_at(offset, into, ec, {}) : not_open(ec);
+}
+
+std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from) {
+    std::error_code ec;
+    const std::size_t n = write_at(offset, from, ec);
+    throw_if(ec, "write", state_.get());
+    return n;
+}
+
+std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from, std::error_code& ec) {
+    return state_ ? state_->write_at(offset, from, ec, {}) : not_open(ec);
+}
+
+std::uint64_t File::position() const noexcept {
+    return state_ ? state_->position : 0;
+}
+
+void File::seek(std::uint64_t position) noexcept {
+    if (state_) state_->position = position;
+}
+
+std::uint64_t File::size() const {
+    std::error_code ec;
+    const std::uint64_t bytes = size(ec);
+    throw_if(ec, "size of", state_.get());
+    return bytes;
+}
+
+std::uint64_t File::size(std::error_code& ec) const {
+    if (!state_) return not_open(ec);
+    std::uint64_t bytes = 0;
+    state_->use(ec, [&](int fd) {
+        detail::StatusCall call{fd, "", AT_EMPTY_PATH};
+        const ssize_t result = detail::perform(call);
+        bytes = call.found.stx_size;
+        return result;
+    });
+    return ec ? 0 : bytes;
+}
+
+void File::resize(std::uint64_t bytes) {
+    std::error_code ec;
+    resize(bytes, ec);
+    throw_if(ec, "resize", state_.get());
+}
+
+void File::resize(std::uint64_t bytes, std::error_code& ec) {
+    if (!state_) return void(not_open(ec));
+    state_->use(ec, [bytes](int fd) {
+        detail::ThreadCall call{"File::resize",
+                                [=](detail::Os& system) -> ssize_t { return system.truncate(fd, bytes); }};
+        return detail::perform(call);
+    });
+}
+
+void File::sync() {
+    std::error_code ec;
+    sync(ec);
+    throw_if(ec, "sync", state_.get());
+}
+
+void File::sync(std::error_code& ec) {
+    if (!state_) return void(not_open(ec));
+    state_->use(ec, [](int fd) {
+        detail::SyncCall call{fd};
+        return detail::perform(call);
+    });
+}
+
+void File::close() {
+    std::error_code ec;
+    close(ec);
+    throw_if(ec, "close", state_.get());
+}
+
+void File::close(std::error_code& ec) {
+    state_ ? state_->close(ec) : void(not_open(ec));
+}
+
+int File::native_handle() const noexcept {
+    return state_ ? state_->fd() : -1;
+}
+
+}  // namespace grove

@@ -1,0 +1,170 @@
+#pragma once
+
+#include "platform/os.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <fcntl.h>
+#include <liburing.h>
+
+namespace grove::detail {
+
+/// One system call on files, which a thread can make or the kernel's ring can be asked for. It lies on the
+/// caller's stack until it has ended. Results are counts, descriptors or 0; failures are -errno.
+class FileCall {
+public:
+    /// A kill or a deadline ends a cancellable one early, if the kernel lets it. The others are done to their
+    /// end: they leave something behind that the caller must know of.
+    FileCall(const char* name, bool may_be_cancelled) noexcept : what{name}, cancellable{may_be_cancelled} {}
+    FileCall(const FileCall&) = delete;
+    FileCall& operator=(const FileCall&) = delete;
+
+    /// Holds up this thread. Again when a signal came in between.
+    [[nodiscard]] ssize_t make(Os& system) noexcept {
+        for (;;) {
+            const ssize_t result = make_once(system);
+            if (result != -EINTR) return result;
+        }
+    }
+    [[nodiscard]] virtual bool suits_ring() const noexcept { return true; }
+    /// Says what the ring is to do. Requires: suits_ring().
+    virtual void prepare(io_uring_sqe*) noexcept {}
+
+    const char* const what;  ///< a literal, for reports
+    const bool cancellable;
+
+protected:
+    ~FileCall() = default;
+
+private:
+    virtual ssize_t make_once(Os&) noexcept = 0;
+};
+
+struct OpenCall final : FileCall {
+    OpenCall(const char* p, int f, mode_t m) noexcept : FileCall{"open", false}, path{p}, flags{f}, mode{m} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_openat(sqe, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.open(path, flags, mode); }
+
+    const char* path;
+    int flags;
+    mode_t mode;
+};
+
+struct CloseCall final : FileCall {
+    explicit CloseCall(int f) noexcept : FileCall{"close", false}, fd{f} {}
+    void prepare(io_uring_sqe* sqe) noexcept override { io_uring_prep_close(sqe, fd); }
+    ssize_t make_once(Os& system) noexcept override {
+        // Linux closes the descriptor whatever close() returns: a second one would hit another file.
+        const int result = system.close(fd);
+        return result == -EINTR ? 0 : result;
+    }
+
+    int fd;
+};
+
+// More than this in one call the kernel does not take anyway, and the ring has 32 bits for it.
+constexpr std::size_t most_at_once = std::size_t{1} << 30;
+
+struct ReadCall final : FileCall {
+    ReadCall(int f, void* to, std::size_t n, std::uint64_t at) noexcept
+        : FileCall{"File::read", true}, fd{f}, into{to}, size{std::min(n, most_at_once)}, offset{at} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_read(sqe, fd, into, static_cast<unsigned>(size), offset);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.read_at(fd, into, size, offset, 0); }
+    /// Only what memory holds.
+    ssize_t make_at_once(Os& system) noexcept { return system.read_at(fd, into, size, offset, RWF_NOWAIT); }
+
+    int fd;
+    void* into;
+    std::size_t size;
+    std::uint64_t offset;
+};
+
+struct WriteCall final : FileCall {
+    WriteCall(int f, const void* data, std::size_t n, std::uint64_t at) noexcept
+        : FileCall{"File::write", true}, fd{f}, from{data}, size{std::min(n, most_at_once)}, offset{at} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_write(sqe, fd, from, static_cast<unsigned>(size), offset);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.write_at(fd, from, size, offset, 0); }
+    /// Only what memory has room for.
+    ssize_t make_at_once(Os& system) noexcept { return system.write_at(fd, from, size, offset, RWF_NOWAIT); }
+
+    int fd;
+    const void* from;
+    std::size_t size;
+    std::uint64_t offset;
+};
+
+struct SyncCall final : FileCall {
+    explicit SyncCall(int f) noexcept : FileCall{"File::sync", true}, fd{f} {}
+    void prepare(io_uring_sqe* sqe) noexcept override { io_uring_prep_fsync(sqe, fd, 0); }
+    ssize_t make_once(Os& system) noexcept override { return system.sync(fd); }
+
+    int fd;
+};
+
+/// fd may be AT_FDCWD; path "" with AT_EMPTY_PATH: of fd itself.
+struct StatusCall final : FileCall {
+    StatusCall(int f, const char* p, int how) noexcept
+        : FileCall{"status", false}, fd{f}, path{p}, flags{how} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_statx(sqe, fd, path, flags, STATX_BASIC_STATS, &found);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.status(fd, path, flags, &found); }
+
+    int fd;
+    const char* path;
+    int flags;
+    struct statx found {};
+};
+
+struct RenameCall final : FileCall {
+    RenameCall(const char* f, const char* t) noexcept : FileCall{"rename", false}, from{f}, to{t} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_renameat(sqe, AT_FDCWD, from, AT_FDCWD, to, 0);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.rename(from, to); }
+
+    const char* from;
+    const char* to;
+};
+
+struct RemoveCall final : FileCall {
+    RemoveCall(const char* p, bool is_directory) noexcept
+        : FileCall{"remove", false}, path{p}, directory{is_directory} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_unlinkat(sqe, AT_FDCWD, path, directory ? AT_REMOVEDIR : 0);
+    }
+    ssize_t make_once(Os& system) noexcept override { return system.remove(path, directory); }
+
+    const char* path;
+    bool directory;
+};
+
+struct MakeDirectoryCall final : FileCall {
+    MakeDirectoryCall(const char* p, mode_t m) noexcept
+        : FileCall{"make_directory", false}, path{p}, mode{m} {}
+    void prepare(io_uring_sqe* sqe) noexcept override { io_uring_prep_mkdirat(sqe, AT_FDCWD, path, mode); }
+    ssize_t make_once(Os& system) noexcept override { return system.make_directory(path, mode); }
+
+    const char* path;
+    mode_t mode;
+};
+
+/// What the ring does not know, or takes several calls: always on a thread. f(Os&) gives a result as above.
+template <class Function>
+struct ThreadCall final : FileCall {
+    ThreadCall(const char* name, Function f) noexcept : FileCall{name, false}, function{f} {}
+    [[nodiscard]] bool suits_ring() const noexcept override { return false; }
+    ssize_t make_once(Os& system) noexcept override { return function(system); }
+
+    Function function;
+};
+
+}  // namespace grove::detail

@@ -1,0 +1,363 @@
+// Files among kills, deadlines and faults.
+
+#include <grove/core/greenlet.hpp>
+#include <grove/core/timeout.hpp>
+#include <grove/io/file.hpp>
+#include <grove/io/stream.hpp>
+
+#include "core/run_main.hpp"
+#include "core/scheduler.hpp"
+#include "io/file_service.hpp"
+#include "io/scratch.hpp"
+#include "support/faulty_os.hpp"
+#include "support/grove_test.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using namespace grove::testing;
+using grove::Errc;
+using grove::File;
+using grove::OpenMode;
+using grove::spawn;
+
+namespace {
+
+/// A disk that does not answer until it is told to. What is in memory it does not know.
+class StuckDisk final : public grove::detail::Os {
+public:
+    ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override {
+        if (flags != 0) return -EAGAIN;
+        wait();
+        return Os::read_at(fd, into, size, offset, flags);
+    }
+    int open(const char* path, int flags, mode_t mode) noexcept override {
+        if (opens_stick) wait();
+        return Os::open(path, flags, mode);
+    }
+    [[nodiscard]] bool allows_ring() const noexcept override { return false; }
+
+    void answer() {
+        const std::scoped_lock lock{mutex_};
+        answers_ = true;
+        changed_.notify_all();
+    }
+    /// How many wait for an answer.
+    [[nodiscard]] int waiting() {
+        const std::scoped_lock lock{mutex_};
+        return waiting_;
+    }
+
+    bool opens_stick = false;
+
+private:
+    void wait() {
+        std::unique_lock lock{mutex_};
+        ++waiting_;
+        changed_.wait(lock, [this] { return answers_; });
+        --waiting_;
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool answers_ = false;
+    int waiting_ = 0;
+};
+
+void until_waiting(StuckDisk& disk, int n) {
+    while (disk.waiting() < n) grove::sleep(1ms);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("io/file_faults");
+
+// --- A disk that does not answer ---------------------------------------------------------------------
+
+GROVE_TEST_REAL("a killed reader leaves when the disk has let go of its buffer, not before") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    const OsScope scope{disk};
+    File file = File::open(scratch / "a");
+    auto reader = spawn([&] {
+        std::string text(8, '\0');
+        (void)file.read_some(room(text));
+        FAIL("it was killed");
+    });
+    until_waiting(disk, 1);
+    reader.kill();
+    CHECK_FALSE(reader.join(20ms));
+    disk.answer();
+    CHECK(reader.join(10s));
+    CHECK(reader.killed());
+    CHECK(file.position() == 0);
+    std::string text(8, '\0');
+    CHECK(file.read_some(room(text)) == 8);
+}
+
+GROVE_TEST_REAL("a read that its deadline finds done is no failure, one that never began is") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    const OsScope scope{disk};
+    File file = File::open(scratch / "a");
+    const int threads = grove::detail::FileService::threads;
+    std::vector<grove::Greenlet<std::size_t>> readers;
+    for (int i = 0; i < threads; ++i) {
+        readers.push_back(spawn([&] {
+            std::string text(8, '\0');
+            return file.read_at(0, room(text));
+        }));
+    }
+    until_waiting(disk, threads);
+
+    // All threads are taken: this one is cancelled in the queue, and leaves with it.
+    std::error_code ec;
+    auto late = spawn([&] {
+        std::string text(8, '\0');
+        return file.read_some(room(text), ec, 5ms);
+    });
+    CHECK_FALSE(late.join(50ms));
+    disk.answer();
+    CHECK(late.get() == 0);
+    CHECK(ec == std::errc::timed_out);
+    CHECK(file.position() == 0);
+    for (auto& reader : readers) CHECK(reader.get() == 8);
+}
+
+GROVE_TEST_REAL("who waits at the position has it for himself") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    const OsScope scope{disk};
+    File file = File::open(scratch / "a");
+    auto reader = spawn([&] {
+        std::string text(8, '\0');
+        return file.read_some(room(text));
+    });
+    until_waiting(disk, 1);
+    std::error_code ec;
+    std::string text(8, '\0');
+    CHECK(file.read_some(room(text), ec) == 0);
+    CHECK(ec == Errc::concurrent_use);
+    disk.answer();
+    CHECK(reader.get() == 8);
+}
+
+GROVE_TEST_REAL("close waits for who still reads, and newcomers are refused") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    const OsScope scope{disk};
+    File file = File::open(scratch / "a");
+    const int fd = file.native_handle();
+    auto reader = spawn([&] {
+        std::string text(8, '\0');
+        return file.read_some(room(text));
+    });
+    until_waiting(disk, 1);
+    auto closer = spawn([&] { file.close(); });
+    CHECK_FALSE(closer.join(10ms));
+    CHECK(::fcntl(fd, F_GETFD) >= 0);  // or the number could be another file's by now
+    std::string text(8, '\0');
+    std::error_code ec;
+    (void)file.read_at(0, room(text), ec);
+    CHECK(ec == Errc::closed);
+    disk.answer();
+    CHECK(reader.get() == 8);
+    CHECK_NOTHROW(closer.get());
+    CHECK(::fcntl(fd, F_GETFD) < 0);
+}
+
+GROVE_TEST_REAL("a File that is destroyed, or whose closer is killed, is closed by the last who reads") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    const OsScope scope{disk};
+    std::optional<File> file = File::open(scratch / "a");
+    const int fd = file->native_handle();
+    auto reader = spawn([&] {
+        std::string text(8, '\0');
+        std::error_code ec;
+        return file->read_some(room(text), ec);
+    });
+    until_waiting(disk, 1);
+    auto closer = spawn([&] { file->close(); });
+    grove::yield();
+    closer.kill();
+    closer.join();
+    CHECK(closer.killed());
+    file.reset();
+    CHECK(::fcntl(fd, F_GETFD) >= 0);
+    disk.answer();
+    CHECK(reader.get() == 8);
+    CHECK(::fcntl(fd, F_GETFD) < 0);
+}
+
+GROVE_TEST_REAL("open is done to its end: a kill loses no descriptor") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    StuckDisk disk;
+    disk.opens_stick = true;
+    const OsScope scope{disk};
+    bool opened = false;
+    auto opener = spawn([&] {
+        const File file = File::open(scratch / "a");
+        opened = file.is_open();
+        grove::sleep(1h);
+    });
+    until_waiting(disk, 1);
+    opener.kill();
+    grove::yield();
+    disk.answer();
+    opener.join();
+    CHECK(opener.killed());
+    CHECK(opened);
+}
+
+GROVE_TEST_REAL("a deadline that has passed takes what memory holds, and waits for nothing") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    std::string text(8, '\0');
+    std::error_code ec;
+    {
+        File file = File::open(scratch / "a");
+        CHECK(file.read_some(room(text), ec, 0s) == 8);
+    }
+    StuckDisk disk;
+    const OsScope scope{disk};
+    File file = File::open(scratch / "a");
+    CHECK(file.read_some(room(text), ec, 0s) == 0);
+    CHECK(ec == std::errc::timed_out);
+}
+
+// --- The disk there is -------------------------------------------------------------------------------
+
+GROVE_TEST_REAL("readers of a cold file killed at any time leave, and the file stays whole") {
+    const Scratch scratch;
+    const std::string contents = noise(1 << 20);
+    put(scratch / "a", contents);
+    File file = File::open(scratch / "a", OpenMode::read_write);
+    for (int round = 0; round < 20; ++round) {
+        make_cold(scratch / "a");
+        std::vector<grove::GreenletRef> readers;
+        for (std::size_t i = 0; i < 32; ++i) {
+            readers.push_back(spawn([&, i] {
+                std::string text(4096, '\0');
+                for (std::size_t at = i;; at = (at + 37) % 256) {
+                    (void)file.read_at(at * 4096, room(text));
+                    if (i % 4 == 0)
+                        (void)file.write_at(at * 4096,
+                                            bytes(std::string_view{contents}.substr(at * 4096, 4096)));
+                    if (i % 8 == 1) file.sync();
+                    grove::yield();
+                }
+            }));
+        }
+        for (int i = 0; i < round; ++i) grove::yield();
+        for (auto& reader : readers) reader.kill();
+        grove::join_all(readers);
+    }
+    file.close();
+    CHECK(look(scratch / "a") == contents);
+}
+
+GROVE_TEST_REAL("time-outs of any length end reads and writes") {
+    const Scratch scratch;
+    const std::string contents = noise(1 << 20);
+    put(scratch / "a", contents);
+    int in_time = 0;
+    for (int i = 0; i < 40; ++i) {
+        make_cold(scratch / "a");
+        in_time += grove::try_with_timeout(std::chrono::microseconds{i * 25}, [&] {
+            if (grove::read_file(scratch / "a") != contents) FAIL("other contents");
+            grove::write_file(scratch / "b", contents);
+        });
+    }
+    CHECK(in_time < 40);
+    (void)grove::remove(scratch / "b");
+    CHECK(grove::list_directory(scratch.path()).size() == 1);  // no temporary file is left
+}
+
+// --- Faults --------------------------------------------------------------------------------------------
+
+TEST_CASE("write_file with a fault at each call: old contents or new, nothing beside, no descriptor lost") {
+    constexpr Call calls[] = {
+        Call::open, Call::write_at, Call::sync, Call::close, Call::status, Call::set_mode, Call::rename};
+    const Scratch scratch;
+    int failures = 0;
+    for (const Call call : calls) {
+        put(scratch / "a", "old");
+        const int before = open_descriptors();
+        FaultyOs system;
+        system.fail(call, 1, EIO, FaultyOs::for_ever);
+        std::error_code ec;
+        grove::detail::Environment environment;
+        environment.os = &system;
+        struct Body final : grove::detail::MainBody {
+            void call() override { grove::write_file(path, "new", *ec); }
+            std::filesystem::path path;
+            std::error_code* ec = nullptr;
+        } body;
+        body.path = scratch / "a";
+        body.ec = &ec;
+        grove::detail::run_main({.stop_signals = {}}, body, std::move(environment));
+        failures += ec == std::errc::io_error;
+        CHECK(look(scratch / "a") == "old");
+        CHECK(std::distance(std::filesystem::directory_iterator{scratch.path()}, {}) == 1);
+        CHECK(open_descriptors() == before);
+    }
+    CHECK(failures == std::size(calls));
+}
+
+GROVE_TEST("short reads and writes, and signals in between, change nothing") {
+    const Scratch scratch;
+    static FaultyOs system;  // outlives the pool threads
+    const OsScope scope{system};
+    system.shorten(Call::write_at, 1, 3, 5);
+    system.shorten(Call::read_at, 1, 2, 5);
+    system.fail(Call::write_at, 6, EINTR);
+    system.fail(Call::write_at, 7, EINTR);
+    system.fail(Call::read_at, 6, EAGAIN);
+    system.fail(Call::read_at, 7, EINTR);
+    const std::string contents = noise(1000);
+    grove::write_file(scratch / "a", contents);
+    CHECK(grove::read_file(scratch / "a") == contents);
+    CHECK(system.count(Call::write_at) > 7);
+    CHECK(system.count(Call::read_at) > 7);
+}
+
+GROVE_TEST("a file system that cannot tell what is in memory is asked once") {
+    const Scratch scratch;
+    put(scratch / "a", "contents");
+    static FaultyOs system;
+    const OsScope scope{system};
+    File file = File::open(scratch / "a");
+    system.fail(Call::read_at, 1, EOPNOTSUPP);
+    std::string text(8, '\0');
+    CHECK(file.read_at(0, room(text)) == 8);
+    CHECK(system.count(Call::read_at) == 2);
+    CHECK(file.read_at(0, room(text)) == 8);
+    CHECK(system.count(Call::read_at) == 3);
+}
+
+GROVE_TEST("an error of the disk is told by close") {
+    const Scratch scratch;
+    static FaultyOs system;
+    const OsScope scope{system};
+    File file = File::open(scratch / "a", OpenMode::write);
+    system.fail(Call::close, 1, EIO);
+    std::error_code ec;
+    file.close(ec);
+    CHECK(ec == std::errc::io_error);
+    CHECK_FALSE(file.is_open());
+}
+
+TEST_SUITE_END();
