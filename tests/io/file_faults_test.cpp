@@ -1,6 +1,7 @@
 // Files among kills, deadlines and faults.
 
 #include <grove/core/greenlet.hpp>
+#include <grove/core/runtime.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/io/file.hpp>
 #include <grove/io/stream.hpp>
@@ -9,11 +10,21 @@
 #include "core/scheduler.hpp"
 #include "io/file_service.hpp"
 #include "io/scratch.hpp"
+#include "support/child_process.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdlib>
+#include <fcntl.h>
 #include <mutex>
 #include <optional>
 #include <ostream>
@@ -284,6 +295,68 @@ GROVE_TEST_REAL("time-outs of any length end reads and writes") {
     CHECK(in_time < 40);
     (void)grove::remove(scratch / "b");
     CHECK(grove::list_directory(scratch.path()).size() == 1);  // no temporary file is left
+}
+
+// --- Where io_uring is refused -----------------------------------------------------------------------
+
+namespace {
+
+/// From now on this process is as in a container that forbids io_uring.
+void forbid_io_uring() {
+    sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{.len = std::size(rules), .filter = rules};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        std::_Exit(2);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("where io_uring is refused native threads do the work, and the log says so once") {
+    const Scratch scratch;
+    const ChildEnd end = run_child([&] {
+        ::unsetenv("GROVE_FILES");
+        forbid_io_uring();
+        for (int i = 0; i < 2; ++i) {
+            grove::run([&] {
+                grove::write_file(scratch / "a", "contents");
+                if (grove::read_file(scratch / "a") != "contents") std::_Exit(3);
+            });
+        }
+    });
+    CHECK(end.exit_code == 0);
+    const auto at = end.errors.find("io_uring is refused: Operation not permitted");
+    CHECK(at != std::string::npos);
+    CHECK(end.errors.find("io_uring", at + 20) == std::string::npos);
+}
+
+TEST_CASE("GROVE_FILES=io_uring takes no replacement; a word that means nothing is told") {
+    const ChildEnd strict = run_child([] {
+        ::setenv("GROVE_FILES", "io_uring", 1);
+        forbid_io_uring();
+        grove::run([] {
+            try {
+                (void)grove::status("/");
+            } catch (const std::system_error& error) {
+                if (error.code() == std::errc::operation_not_permitted) std::_Exit(7);
+            }
+        });
+    });
+    CHECK(strict.exit_code == 7);
+
+    const ChildEnd wrong = run_child([] {
+        ::setenv("GROVE_FILES", "magic", 1);
+        grove::run([] { (void)grove::status("/"); });
+    });
+    CHECK(wrong.exit_code == 0);
+    CHECK(wrong.errors.find("neither io_uring nor threads, and so means nothing: magic") !=
+          std::string::npos);
 }
 
 // --- Faults --------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ std::unique_ptr<FileRing> FileRing::make(std::error_code& ec) {
 }
 
 FileRing::~FileRing() {
+    scheduler_.timers().cancel(retry_);
     if (watched_) {
         const std::scoped_lock held{scheduler_.gil()};
         scheduler_.loop().forget(event_fd_);

@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,23 +19,29 @@ namespace grove::detail {
 
 namespace {
 
-/// Once per process, not with each runtime.
-void say_once(const std::string& text) noexcept {
-    static std::atomic<bool> said{false};
-    if (!said.exchange(true)) log(Level::info, text);
+/// Once per process, not with each runtime; again only if there is something else to say.
+void say_once(Level level, const std::string& text) noexcept {
+    static std::atomic<std::size_t> said{0};
+    const std::size_t saying = std::hash<std::string>{}(text);
+    if (said.exchange(saying) != saying) log(level, text);
 }
 
 std::unique_ptr<FileRing> choose_ring() {
     const char* const text = std::getenv("GROVE_FILES");
     const std::string_view wish = text ? text : "";
     if (wish == "threads") {
-        say_once("files: native threads work on them, as GROVE_FILES says");
+        say_once(Level::info, "files: native threads work on them, as GROVE_FILES says");
         return nullptr;
+    }
+    if (!wish.empty() && wish != "io_uring") {
+        say_once(Level::warning,
+                 "GROVE_FILES is neither io_uring nor threads, and so means nothing: " + std::string{wish});
     }
     std::error_code ec;
     auto ring = FileRing::make(ec);
     if (ec && wish == "io_uring") throw std::system_error{ec, "GROVE_FILES=io_uring"};
-    if (ec) say_once("files: native threads work on them, for io_uring is refused: " + ec.message());
+    if (ec)
+        say_once(Level::info, "files: native threads work on them, for io_uring is refused: " + ec.message());
     return ring;
 }
 
