@@ -10,6 +10,7 @@ public:
     explicit Cancelled(FileOperation& operation) noexcept : operation_{operation} {}
     ~Cancelled() {
         if (operation_.done_) return;
+        operation_.gave_up_ = true;
         operation_.cancel();
         operation_.wait_to_end();
     }
@@ -30,7 +31,8 @@ ssize_t FileOperation::wait(Deadline by) {
         const Cancelled afterwards{*this};
         (void)detail::wait(waiter_, by, call_.what);
     }
-    return result_ == -ECANCELED || result_ == -EINTR ? -ETIMEDOUT : result_;
+    const bool cancelled = gave_up_ && (result_ == -ECANCELED || result_ == -EINTR);
+    return cancelled ? -ETIMEDOUT : result_;
 }
 
 void FileOperation::wait_to_end() noexcept {

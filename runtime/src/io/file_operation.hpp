@@ -38,6 +38,7 @@ private:
     void wait_to_end() noexcept;
 
     bool done_ = false;
+    bool gave_up_ = false;  // and asked for an early end
     ssize_t result_ = 0;
     WaitList waiter_;                      // a kill or a deadline may end this wait,
     GreenletState* undeterred_ = nullptr;  // and nothing this one
