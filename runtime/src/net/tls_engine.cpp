@@ -162,7 +162,9 @@ void TlsEngine::expect_peer(std::string_view host) {
         done = X509_VERIFY_PARAM_set1_ip(wanted, ip.bytes().data(), ip.is_v6() ? 16 : 4);
     } else {
         const std::string name{host.substr(0, host.size() - (host.ends_with('.') ? 1 : 0))};
-        X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        // RFC 9525: "w*.example.org" matches nothing, and a name in the subject does not count.
+        X509_VERIFY_PARAM_set_hostflags(
+            wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         done = X509_VERIFY_PARAM_set1_host(wanted, name.data(), name.size());
         if (done == 1) done = static_cast<int>(SSL_set_tlsext_host_name(ssl_.get(), name.c_str()));
     }
