@@ -9,8 +9,10 @@
 #include "support/grove_test.hpp"
 
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <chrono>
+#include <csignal>
 #include <fcntl.h>
 #include <ostream>
 #include <thread>
@@ -261,6 +263,18 @@ GROVE_TEST_REAL("a write to who is gone fails") {
 
 namespace {
 
+/// OpenSSL's own sockets raise SIGPIPE.
+class SigpipeIgnored {
+public:
+    SigpipeIgnored() : before_{std::signal(SIGPIPE, SIG_IGN)} {}
+    SigpipeIgnored(const SigpipeIgnored&) = delete;
+    SigpipeIgnored& operator=(const SigpipeIgnored&) = delete;
+    ~SigpipeIgnored() { std::signal(SIGPIPE, before_); }
+
+private:
+    void (*before_)(int);
+};
+
 /// A client of OpenSSL's on a blocking socket, which asks for new keys with every round of the echo.
 int echo_with_key_updates(int fd, int rounds) {
     SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
@@ -290,6 +304,7 @@ int echo_with_key_updates(int fd, int rounds) {
 }  // namespace
 
 GROVE_TEST_REAL("keys change while a greenlet reads and another writes") {
+    const SigpipeIgnored ignored;
     auto [client, plain] = tcp_pair();
     const int fd = client.release();
     ::fcntl(fd, F_SETFL, 0);  // blocking
@@ -312,6 +327,46 @@ GROVE_TEST_REAL("keys change while a greenlet reads and another writes") {
     }
     writer.join();
     CHECK(native.get() == 50);
+    ::close(fd);
+}
+
+namespace {
+
+/// Demands new keys as long as it can, and reads none of the answers.
+int flood_with_key_updates(int fd, int most) {
+    SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+    SSL* const ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    int done = 0;
+    if (SSL_connect(ssl) == 1) {
+        while (done < most && SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+               SSL_do_handshake(ssl) == 1) {
+            ++done;
+        }
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return done;
+}
+
+}  // namespace
+
+GROVE_TEST_REAL("a peer that demands answers and does not read them is no memory leak") {
+    const SigpipeIgnored ignored;
+    auto [client, plain] = tcp_pair();
+    const int small = 4096;
+    ::setsockopt(plain.native_handle(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    ::setsockopt(client.native_handle(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    const int fd = client.release();
+    ::fcntl(fd, F_SETFL, 0);  // blocking
+    constexpr int most = 100'000;
+    auto native = spawn([fd] { return grove::offload([fd] { return flood_with_key_updates(fd, most); }); });
+    auto server = TlsSocket::server(std::move(plain), good_server(), patience);
+    std::error_code ec;
+    CHECK(read_piece(server, ec).empty());
+    CHECK(ec == Errc::bad_message);
+    server.close();
+    CHECK(native.get() < most);
     ::close(fd);
 }
 

@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t record_size = 16 * 1024;            // of plain text: TLS has no larger ones
 constexpr std::size_t write_size = 2 * record_size;       // per system call
 constexpr std::size_t input_size = write_size + 2 * 256;  // two records with all that is around them
+constexpr std::size_t most_unsent = 4 * record_size;
 
 /// One greenlet at a time on each side.
 class Turn {
@@ -152,6 +153,8 @@ std::size_t TlsState::read_some(std::span<std::byte> into, std::error_code& ec, 
         send_without_waiting();
         if (result == TlsEngine::Result::done) return n;
         if (result == TlsEngine::Result::failed) return fail(why, ec);
+        // Who demands new keys again and again and does not read our answers would fill the memory with them.
+        if (engine.output.bytes().size() > most_unsent) return fail(Errc::bad_message, ec);
         if (result == TlsEngine::Result::ended) {
             ended_ = true;
         } else if (!receive("TlsSocket::read_some", ec, by)) {
