@@ -6,6 +6,7 @@
 #include <grove/sync/queue.hpp>
 
 #include "net/tls_pair.hpp"
+#include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
 
 #include <openssl/ssl.h>
@@ -92,6 +93,31 @@ GROVE_TEST_REAL("large transfers both ways at once arrive whole") {
     CHECK(got_back.get() == back);
     first.join();
     second.join();
+}
+
+GROVE_TEST_REAL("records arrive whole, however the system cuts them") {
+    FaultyOs system;
+    system.shorten(Call::receive, 1, 3, FaultyOs::for_ever);
+    system.shorten(Call::send, 1, 7, FaultyOs::for_ever);
+    const OsScope scope{system};
+    auto [client, server] = tls_pair();
+    grove::write(client, "request", patience);
+    CHECK(read_piece(server) == "request");
+    server.shutdown(patience);
+    CHECK(read_piece(client).empty());
+}
+
+GROVE_TEST_REAL("a failure of the system keeps its errno") {
+    auto [client, server] = tls_pair();
+    FaultyOs system;
+    system.fail(Call::receive, 1, ECONNRESET);
+    system.fail(Call::send, 1, ENOBUFS);
+    const OsScope scope{system};
+    std::error_code ec;
+    CHECK(read_piece(client, ec).empty());
+    CHECK(ec == std::errc::connection_reset);
+    CHECK(server.write_some(bytes("?"), ec, patience) == 0);
+    CHECK(ec == std::errc::no_buffer_space);
 }
 
 GROVE_TEST_REAL("a connection that was cut off is an error, not an end") {
