@@ -3,6 +3,7 @@
 #include <grove/net/socket.hpp>
 
 #include "io/descriptor.hpp"
+#include "io/unique_fd.hpp"
 #include "net/sockaddr.hpp"
 
 #include <string>
@@ -10,23 +11,6 @@
 #include <utility>
 
 namespace grove::detail {
-
-/// A number on its way to who will keep it.
-class UniqueFd {
-public:
-    explicit UniqueFd(int fd = -1) noexcept : fd_{fd} {}
-    UniqueFd(UniqueFd&& other) noexcept : fd_{other.release()} {}
-    UniqueFd& operator=(UniqueFd&&) = delete;
-    ~UniqueFd() {
-        if (fd_ >= 0) (void)os().close(fd_);
-    }
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 class SocketState final : public Descriptor {
 public:
@@ -46,12 +30,6 @@ struct SocketAccess {
     [[nodiscard]] static net::Socket make(UniqueFd, int family, net::Endpoint peer);
     [[nodiscard]] static SocketState& state(const net::Socket& socket) noexcept { return *socket.state_; }
 };
-
-/// What a call gave that returns -errno, as ec and, if it failed, -1.
-inline int checked(int result, std::error_code& ec) noexcept {
-    ec = result < 0 ? std::error_code{-result, std::generic_category()} : std::error_code{};
-    return result < 0 ? -1 : result;
-}
 
 /// ec = Errc::closed, 0.
 std::size_t closed(std::error_code& ec) noexcept;

@@ -1,8 +1,11 @@
 #include "platform/os.hpp"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -24,6 +27,31 @@ template <class Result>
     const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
     return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
 }
+
+/// Keeps SIGPIPE from this thread, and takes back the one that a write brought. Only send() and its like have
+/// a flag for that; write(2) has not.
+class NoSigpipe {
+public:
+    NoSigpipe() noexcept {
+        sigemptyset(&sigpipe_);
+        sigaddset(&sigpipe_, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    }
+    ~NoSigpipe() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    NoSigpipe(const NoSigpipe&) = delete;
+    NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+    /// After EPIPE. If the caller has it blocked himself, one that is pending may be his.
+    void take_back() noexcept {
+        if (sigismember(&before_, SIGPIPE)) return;
+        const timespec at_once{};
+        sigtimedwait(&sigpipe_, nullptr, &at_once);
+    }
+
+private:
+    sigset_t sigpipe_;
+    sigset_t before_;
+};
 
 }  // namespace
 
@@ -168,6 +196,43 @@ ssize_t Os::receive_descriptor(int fd, int& passed) noexcept {
         std::memcpy(&passed, CMSG_DATA(control), sizeof passed);
     }
     return n;
+}
+
+int Os::pipe(int fds[2]) noexcept {
+    return or_errno(::pipe2(fds, O_CLOEXEC));
+}
+
+ssize_t Os::read(int fd, void* into, std::size_t size) noexcept {
+    return or_errno(::read(fd, into, size));
+}
+
+ssize_t Os::write(int fd, const void* from, std::size_t size) noexcept {
+    NoSigpipe blocked;
+    const ssize_t result = or_errno(::write(fd, from, size));
+    if (result == -EPIPE) blocked.take_back();
+    return result;
+}
+
+int Os::spawn(pid_t* pid,
+              const char* file,
+              const posix_spawn_file_actions_t* actions,
+              char* const argv[],
+              char* const environment[]) noexcept {
+    return -::posix_spawnp(pid, file, actions, nullptr, argv, environment);
+}
+
+int Os::open_process(pid_t pid) noexcept {
+    // By number: the header of glibc 2.36 does not say extern "C".
+    return or_errno(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+int Os::signal_process(int pidfd, int signal) noexcept {
+    return or_errno(static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0)));
+}
+
+int Os::reap_process(int pidfd, siginfo_t* end) noexcept {
+    *end = {};
+    return or_errno(::waitid(P_PIDFD, static_cast<id_t>(pidfd), end, WEXITED | WNOHANG));
 }
 
 int Os::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 
 namespace grove::detail {
 
@@ -46,6 +48,19 @@ public:
     /// With a byte of data. The received one is -1 if none came.
     virtual ssize_t send_descriptor(int fd, int passed) noexcept;
     virtual ssize_t receive_descriptor(int fd, int& passed) noexcept;
+
+    virtual int pipe(int fds[2]) noexcept;  ///< close-on-exec; blocking, unlike sockets
+    virtual ssize_t read(int fd, void* into, std::size_t size) noexcept;
+    virtual ssize_t write(int fd, const void* from, std::size_t size) noexcept;  ///< never sends SIGPIPE
+
+    virtual int spawn(pid_t*,
+                      const char* file,
+                      const posix_spawn_file_actions_t*,
+                      char* const argv[],
+                      char* const environment[]) noexcept;
+    virtual int open_process(pid_t) noexcept;  ///< a pidfd
+    virtual int signal_process(int pidfd, int signal) noexcept;
+    virtual int reap_process(int pidfd, siginfo_t*) noexcept;  ///< si_pid is 0: it still runs
 
     /// For threads without a runtime. EINTR is handled.
     virtual int poll(pollfd*, nfds_t, Deadline) noexcept;
