@@ -2,8 +2,11 @@
 #include <grove/core/greenlet.hpp>
 #include <grove/core/runtime.hpp>
 #include <grove/io/process.hpp>
+#include <grove/io/signal.hpp>
 #include <grove/io/stream.hpp>
 
+#include "platform/fiber.hpp"
+#include "support/child_process.hpp"
 #include "support/grove_test.hpp"
 
 #include <sys/wait.h>
@@ -305,5 +308,93 @@ TEST_CASE("a plain thread blocks in the same calls") {
     CHECK(no_children());
     CHECK(grove::testing::open_descriptors() == descriptors);
 }
+
+// --- fork -------------------------------------------------------------------------------------------
+
+// ThreadSanitizer allows no thread in a child of a process with several.
+#ifndef GROVE_TSAN
+
+GROVE_TEST_REAL("a forked child runs a function, and its result is the exit status") {
+    CHECK(grove::fork([] { return 9; }).wait() == 9);
+    auto thrown = grove::fork([]() -> int {
+        ::close(STDERR_FILENO);
+        throw std::runtime_error{"no"};
+    });
+    CHECK(thrown.wait() == 70);
+    auto killed = grove::fork([]() -> int {
+        for (;;) ::pause();
+    });
+    killed.kill(SIGKILL);  // the others are doctest's
+    CHECK(killed.wait() == -SIGKILL);
+    CHECK(no_children());
+}
+
+GROVE_TEST_REAL("a forked child may exec") {
+    auto child = grove::fork([] {
+        ::execlp("sh", "sh", "-c", "exit 11", nullptr);
+        return 1;
+    });
+    CHECK(child.wait() == 11);
+}
+
+GROVE_TEST_REAL("a forked child may run a runtime of its own, in which none of our greenlets goes on") {
+    auto [reader, writer] = grove::make_pipe();
+    int turns = 0;
+    bool stop = false;
+    auto busy = spawn([&] {
+        for (; !stop; ++turns) grove::yield();
+    });
+    settle();
+    auto child = grove::fork([&, &writer = writer] {
+        const int before = turns;
+        const int fd = writer.release();
+        return grove::run([&] {
+            auto pipe = grove::WritePipe::adopt(fd);
+            auto greenlet = spawn([] {
+                grove::sleep(1ms);
+                return run_process({"echo", "grandchild"}, {}, patience).output;
+            });
+            grove::write(pipe, greenlet.get());
+            return turns == before ? 0 : 1;
+        });
+    });
+    writer.close();
+    CHECK(read_piece(reader) == "grandchild\n");
+    CHECK(child.wait() == 0);
+    stop = true;
+    busy.join();
+}
+
+TEST_CASE("signals do in a forked child what they did before the parent's runtime") {
+    const auto end = grove::testing::run_child([] {
+        grove::run([] {
+            auto [reader, writer] = grove::make_pipe();
+            bool ran = false;
+            const grove::SignalHandler handler{SIGUSR1, [&] { ran = true; }};
+            auto by_user = grove::fork([] { return ::pause(); });
+            auto by_term = grove::fork([] { return ::pause(); });
+            // One that runs a runtime is stopped as any other is.
+            auto runs = grove::fork([&, &writer = writer] {
+                const int fd = writer.release();
+                grove::run([fd] {
+                    if (::write(fd, "x", 1) == 1) grove::sleep(patience);
+                });
+                return 0;
+            });
+            writer.close();
+            if (read_piece(reader) != "x") ::_exit(2);
+            by_user.kill(SIGUSR1);
+            by_term.kill(SIGTERM);
+            runs.kill(SIGTERM);
+            if (by_user.wait() != -SIGUSR1) ::_exit(3);
+            if (by_term.wait() != -SIGTERM) ::_exit(4);
+            if (runs.wait() != -SIGTERM) ::_exit(5);
+            if (ran) ::_exit(6);
+        });
+    });
+    CHECK(end.exit_code == 0);
+}
+
+#endif
 
 TEST_SUITE_END();

@@ -11,6 +11,7 @@ namespace grove::detail {
 namespace {
 
 std::atomic<Scheduler*> stopped_by_signals{nullptr};  // the first runtime of the process
+std::atomic<StopSignals*> installed{nullptr};         // its
 std::atomic<int> handlers_running{0};                 // on other threads, perhaps, when it ends
 
 void stop(int signal) noexcept {
@@ -30,6 +31,7 @@ StopSignals::StopSignals(const std::vector<int>& signals, Scheduler& scheduler) 
     Scheduler* nobody = nullptr;
     if (signals.empty() || !stopped_by_signals.compare_exchange_strong(nobody, &scheduler)) return;
     ours_ = true;
+    installed = this;
     saved_.reserve(signals.size());
     for (const int signal : signals) {
         struct sigaction action {};
@@ -53,9 +55,15 @@ StopSignals::~StopSignals() {
 
 void StopSignals::restore() noexcept {
     for (const Saved& saved : saved_) sigaction(saved.signal, &saved.action, nullptr);
+    installed = nullptr;
     stopped_by_signals = nullptr;
     while (handlers_running > 0) {
     }
+}
+
+void forget_stop_signals() noexcept {
+    handlers_running = 0;  // those that run there do not run here
+    if (StopSignals* const parents = installed) parents->restore();
 }
 
 void end_process_by(int signal) noexcept {

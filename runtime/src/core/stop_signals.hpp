@@ -17,6 +17,7 @@ public:
     StopSignals& operator=(const StopSignals&) = delete;
 
 private:
+    friend void forget_stop_signals() noexcept;
     struct Saved {
         int signal;
         struct sigaction action;
@@ -27,6 +28,9 @@ private:
     std::vector<Saved> saved_;
     bool ours_ = false;
 };
+
+/// In a child after fork(): the signals do what they did before the parent's run().
+void forget_stop_signals() noexcept;
 
 /// Raises the signal with its default action.
 void end_process_by(int signal) noexcept;

@@ -125,6 +125,7 @@ public:
     [[nodiscard]] SignalHub* next() const noexcept { return next_; }
     void arrived(int number) noexcept {
         if (wanted_[static_cast<std::size_t>(number)] == 0) return;
+        if (owner_ != ::getpid()) return;  // a child by fork(2), before its exec, has our pipe
         const auto byte = static_cast<unsigned char>(number);
         // It is full when 65536 were not looked at yet. One more says nothing new.
         [[maybe_unused]] const auto written = ::write(writing_.get(), &byte, 1);
@@ -171,6 +172,7 @@ private:
     }
 
     Scheduler& scheduler_;
+    const pid_t owner_ = ::getpid();
     std::array<int, 2> pipe_;
     UniqueFd reading_;
     UniqueFd writing_;

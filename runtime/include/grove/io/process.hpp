@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grove/base/time.hpp>
+#include <grove/base/unique_function.hpp>
 #include <grove/io/pipe.hpp>
 
 #include <csignal>
@@ -112,5 +113,15 @@ private:
 /// is killed, kills it (SIGKILL) and collects it. Throws errc::timed_out, and what Process::start throws.
 /// Blocks.
 [[nodiscard]] Output run_process(std::vector<std::string> argv, std::string_view input = {}, Deadline = {});
+
+/// Runs f in a copy of this process; its result is the exit status, 70 if it throws. f runs on a new thread,
+/// the only one beside the one that forked: there is no runtime, and none of the greenlets goes on. It may
+/// exec, _exit, or run() a runtime of its own; signals do what they did before this process's runtime and
+/// handlers.
+///
+/// Everything else is as it was, also locks that other threads held: with those about, keep to exec. f must
+/// not use sockets, pipes or synchronisation of this runtime, but close() and release() of what nobody waits
+/// for. Nothing is destroyed and no stdio flushed at the end, as with _exit.
+[[nodiscard]] Process fork(UniqueFunction<int()> f);
 
 }  // namespace grove
