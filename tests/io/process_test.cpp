@@ -342,7 +342,10 @@ GROVE_TEST_REAL("a forked child may run a runtime of its own, in which none of o
     int turns = 0;
     bool stop = false;
     auto busy = spawn([&] {
-        for (; !stop; ++turns) grove::yield();
+        while (!stop) {
+            ++turns;
+            grove::yield();
+        }
     });
     settle();
     auto child = grove::fork([&, &writer = writer] {
