@@ -153,6 +153,22 @@ GROVE_TEST_REAL("a handle that goes while a greenlet waits wakes that with Errc:
     CHECK(no_children());
 }
 
+TEST_CASE("a status that somebody else took is errc::no_child_process") {
+    const auto end = grove::testing::run_child([] {
+        ::signal(SIGCHLD, SIG_IGN);  // the system takes it
+        grove::run([] {
+            auto child = Process::start({.argv = {"cat"}, .input = Stdio::pipe()});
+            child.input().close();
+            try {
+                (void)child.wait();
+            } catch (const std::system_error& error) {
+                if (error.code() == std::errc::no_child_process) ::_exit(42);
+            }
+        });
+    });
+    CHECK(end.exit_code == 42);
+}
+
 // --- How it starts ----------------------------------------------------------------------------------
 
 GROVE_TEST_REAL("a program that is not there is an error that names it") {
