@@ -263,8 +263,12 @@ Output run_process(std::vector<std::string> argv, std::string_view input, Deadli
         return process.communicate(input, by);
     } catch (...) {  // on, when the child is gone
         const Shield whatever_comes;
-        process.kill(SIGKILL);
-        (void)process.wait();
+        try {
+            process.kill(SIGKILL);
+            (void)process.wait();
+        } catch (const std::system_error&) {
+            // It belongs to another user, or somebody else collected it. What brought us here matters more.
+        }
         throw;
     }
 }
