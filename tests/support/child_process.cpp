@@ -5,6 +5,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ namespace grove::testing {
 ChildEnd run_child(const std::function<void()>& f, const std::function<void(int)>& meanwhile) {
     std::array<int, 2> pipe_ends{};
     if (::pipe(pipe_ends.data()) != 0) std::abort();
+    std::fflush(nullptr);  // a sanitizer's _exit() would write it once more, in the child
     const pid_t child = ::fork();
     if (child == 0) {
         const rlimit no_core{0, 0};
