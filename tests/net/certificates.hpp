@@ -16,9 +16,9 @@
 
 namespace grove::testing {
 
-template <auto free>
+template <auto Free>
 struct FreeWith {
-    void operator()(auto* object) const noexcept { free(object); }
+    void operator()(auto* object) const noexcept { Free(object); }
 };
 using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;

@@ -16,7 +16,6 @@ using grove::net::Listener;
 using grove::net::Socket;
 using grove::net::TlsClientOptions;
 using grove::net::TlsContext;
-using grove::net::TlsServerOptions;
 using grove::net::TlsSocket;
 
 namespace {

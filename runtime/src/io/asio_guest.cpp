@@ -25,9 +25,9 @@ using AsioScheduler = boost::asio::detail::scheduler;
 /// Asio shows neither its epoll descriptor nor whether it needs to be woken, and there is no other way to
 /// sleep in both loops at once without running its handlers where the Gil is not held (decisions/0010). An
 /// explicit instantiation may name private members.
-template <class Tag, auto member>
+template <class Tag, auto Member>
 struct Show {
-    friend constexpr auto get(Tag) { return member; }
+    friend constexpr auto get(Tag) { return Member; }
 };
 #define GROVE_SHOW(Name, member)         \
     struct Name {                        \
@@ -136,6 +136,8 @@ AsioWait::AsioWait()
 
 void AsioWait::complete() noexcept {
     if (Scheduler::touchable() == &scheduler_) return arrived();
+    // Without memory nobody would ever wake the greenlet: then the process had better end.
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
     scheduler_.post(*new LateArrival{[this] { arrived(); }});
 }
 

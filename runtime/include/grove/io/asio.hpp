@@ -30,7 +30,7 @@
 // So do the libraries that are built on it.
 
 namespace boost::beast {
-enum class role_type;
+enum class role_type;  // NOLINT(readability-identifier-naming): Beast's
 }
 
 namespace grove {
