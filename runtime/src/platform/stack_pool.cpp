@@ -184,15 +184,16 @@ void StackClass::map_slab(GuardKind guard) {
     std::size_t stacks = std::clamp(largest_slab_bytes / stride_, std::size_t{1}, next_slab_);
     slabs_.reserve(slabs_.size() + 1);
     cold_.reserve(mapped_ + stacks);
-    void* begin = map(page_size() + stacks * stride_);
-    while (!begin && stacks > 1) begin = map(page_size() + (stacks /= 2) * stride_);
+    // Past canaries, endless recursion ends here. Without them the page would only keep the kernel from
+    // joining the maps of a million stacks.
+    const std::size_t end = guard == GuardKind::canary ? page_size() : 0;
+    void* begin = map(end + stacks * stride_);
+    while (!begin && stacks > 1) begin = map(end + (stacks /= 2) * stride_);
     if (!begin) throw_no_memory(stack_size_);
+    if (end > 0) ::mprotect(begin, end, PROT_NONE);
 
-    slabs_.push_back({static_cast<std::byte*>(begin), page_size() + stacks * stride_});
-    // Past canaries, endless recursion ends here. Two maps for a slab can be had; if not, it ends further
-    // down.
-    if (guard == GuardKind::canary) ::mprotect(begin, page_size(), PROT_NONE);
-    uncarved_ = slabs_.back().begin + page_size();
+    slabs_.push_back({static_cast<std::byte*>(begin), end, end + stacks * stride_});
+    uncarved_ = slabs_.back().begin + end;
     slab_end_ = slabs_.back().begin + slabs_.back().size;
     mapped_ += stacks;
     next_slab_ = std::min(2 * next_slab_, largest_slab);
@@ -203,7 +204,7 @@ bool StackClass::is_guard(const void* address) const noexcept {
     return std::any_of(slabs_.begin(), slabs_.end(), [&](const Slab& slab) {
         const auto offset = at - reinterpret_cast<std::uintptr_t>(slab.begin);
         if (offset >= slab.size) return false;
-        return offset < page_size() || (offset - page_size()) % stride_ < page_size();
+        return offset < slab.end || (offset - slab.end) % stride_ < page_size();
     });
 }
 

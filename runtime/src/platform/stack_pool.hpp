@@ -39,7 +39,7 @@ struct StackStats {
 ///
 ///     slab: | end | guard | stack 0 | guard | stack 1 | ... | not carved yet |
 ///
-/// The page at its end is a guard where the stacks have canaries only.
+/// The end is a page where the stacks have canaries only, else nothing.
 ///
 /// A slab is address space only; a stack costs memory from its first touch, a guard from when it is carved.
 /// Free stacks are reused last in first out, and listed outside of themselves: reuse touches none of theirs.
@@ -66,7 +66,8 @@ public:
 private:
     struct Slab {
         std::byte* begin;
-        std::size_t size;
+        std::size_t end;   // bytes below the first guard that nothing may touch
+        std::size_t size;  // with them
     };
 
     GROVE_COLD [[nodiscard]] StackSpan take_slow(GuardKind&);
