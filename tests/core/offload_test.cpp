@@ -60,10 +60,12 @@ GROVE_TEST_REAL("a job takes the Gil and hands something to a greenlet") {
 }
 
 GROVE_TEST_REAL("killed meanwhile, offload waits for f and returns; the next wait throws") {
+    std::atomic<bool> started{false};
     std::atomic<bool> finished{false};
     bool returned = false;
     auto g = spawn([&] {
         const int answer = offload([&](const std::stop_token& stop) {
+            started = true;
             while (!stop.stop_requested()) std::this_thread::yield();
             finished = true;
             return 42;
@@ -71,7 +73,7 @@ GROVE_TEST_REAL("killed meanwhile, offload waits for f and returns; the next wai
         returned = answer == 42;
         grove::sleep({});
     });
-    grove::sleep(2ms);
+    while (!started) grove::yield();
     g.kill();
     g.join();
     CHECK(finished);
