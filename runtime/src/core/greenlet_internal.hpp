@@ -4,7 +4,9 @@
 
 #include "platform/stack_overflow.hpp"
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace grove::detail {
 
@@ -34,6 +36,10 @@ void announce_end(GreenletState&) noexcept;
 
 /// "#3 fetch, spawned at crawler.cpp:42"
 [[nodiscard]] std::string describe(const GreenletState&);
+[[nodiscard]] std::string describe_greenlet(std::uint64_t id,
+                                            bool is_main,
+                                            std::string_view name,
+                                            SourceSite);
 
 /// For the message about its stack. Async-signal-safe.
 [[nodiscard]] OverflowedStack describe_overflow(const GreenletState&) noexcept;

@@ -16,6 +16,7 @@ struct Batch {
     Scheduler& scheduler;
     GreenletState& greenlet;
     std::size_t left;
+    Clock::time_point begun = Clock::now();
 };
 
 /// A job on its way to the pool and back.
@@ -24,16 +25,20 @@ struct Errand : PoolJob, InboxNode {
 
     static void work(PoolJob& node) noexcept {
         auto& self = static_cast<Errand&>(node);
+        self.taken = Clock::now();
         self.job.work();
         self.batch.scheduler.post(self);
     }
     static void come_back(InboxNode& node) noexcept {
-        Batch& batch = static_cast<Errand&>(node).batch;
+        const auto& self = static_cast<Errand&>(node);
+        Batch& batch = self.batch;
+        batch.scheduler.note_offload(batch.greenlet, self.taken - batch.begun);
         if (--batch.left == 0) batch.scheduler.make_ready(batch.greenlet);
     }
 
     Batch& batch;
     OffloadJob& job;
+    Clock::time_point taken{};
 };
 
 /// A kill has to find the job's stop source while the greenlet waits.

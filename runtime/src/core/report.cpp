@@ -27,13 +27,18 @@ std::string describe_wait(const Scheduler& scheduler, const GreenletState& g) {
 
 }  // namespace
 
-std::string describe(const GreenletState& g) {
-    std::string text = "#" + std::to_string(g.id);
-    if (&g == &g.scheduler->main()) return text + " main";
-    if (g.extras && !g.extras->name.empty()) text += " " + g.extras->name;
-    if (g.site.line != 0)
-        text += std::string{", spawned at "} + g.site.file + ":" + std::to_string(g.site.line);
+std::string describe_greenlet(std::uint64_t id, bool is_main, std::string_view name, SourceSite site) {
+    std::string text = "#" + std::to_string(id);
+    if (is_main) return text + " main";
+    if (!name.empty()) text.append(" ").append(name);
+    if (site.line != 0)
+        text.append(", spawned at ").append(site.file).append(":" + std::to_string(site.line));
     return text;
+}
+
+std::string describe(const GreenletState& g) {
+    return describe_greenlet(
+        g.id, &g == &g.scheduler->main(), g.extras ? std::string_view{g.extras->name} : "", g.site);
 }
 
 std::string report_of(Scheduler& scheduler) {

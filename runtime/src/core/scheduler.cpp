@@ -6,7 +6,9 @@
 #include "core/greenlet_extras.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/native_pool.hpp"
+#include "core/profile.hpp"
 #include "core/runtime_control.hpp"
+#include "core/watchdog.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -203,13 +205,30 @@ void Scheduler::hub_entry(boost::context::detail::transfer_t from) {
     if (s.ended_) s.release_ended();
     for (;;) {
         s.turn();
-        if (!s.ready_.empty()) s.switch_to(s.hub_, s.ready_.pop_front());
+        if (s.ready_.empty()) continue;
+        if (s.profile_) {
+            s.run_profiled();
+        } else {
+            s.switch_to(s.hub_, s.ready_.pop_front());
+        }
     }
+}
+
+/// With no switches left, whoever runs comes back here.
+void Scheduler::run_profiled() noexcept {
+    GreenletState& next = ready_.pop_front();
+    profile_->note_turn(next, loop_->now());
+    switch_to(hub_, next);
+    if (!profile_) return;  // switched off meanwhile
+    const auto now = loop_->now();
+    profile_->note_end_of_turn(now);
+    profile_->note_ready(ready_, now);
 }
 
 /// Inbox, timers, loop: after it, somebody is ready or the turn came to nothing.
 void Scheduler::turn() noexcept {
-    switches_left_ = shuffle_seed_ != 0 ? 0 : switches_per_turn;
+    switches_left_ = shuffle_seed_ != 0 || profile_ ? 0 : switches_per_turn;
+    turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     while (!ready_stillborn_.empty()) run_to_end(ready_stillborn_.pop_front());
     if (gil_state_->breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request) {
         GilAccess::hand_over(gil());
@@ -224,7 +243,11 @@ void Scheduler::turn() noexcept {
     } else if (now_ - last_look_ >= look_interval) {
         look_at_loop();
     }
-    if (shuffle_seed_ != 0) shuffle_ready();
+    if (profile_) {
+        profile_->note_ready(ready_, now_);
+    } else if (shuffle_seed_ != 0) {
+        shuffle_ready();
+    }
 }
 
 void Scheduler::look_at_loop() noexcept {
@@ -252,6 +275,7 @@ void Scheduler::sleep_in_loop() noexcept {
         loop_->deliver();
     }
     hub_sleeps_.store(false, std::memory_order_relaxed);
+    if (watchdog_) watchdog_->wake_if_asleep();
     drain_inbox();
     heed_stop_signal();
     timers_.fire_due(now_);

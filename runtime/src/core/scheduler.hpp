@@ -4,6 +4,7 @@
 #include <grove/core/detail/greenlet_state.hpp>
 #include <grove/core/gil.hpp>
 #include <grove/core/runtime.hpp>
+#include <grove/core/stats.hpp>
 
 #include "core/gil_state.hpp"
 #include "core/inbox.hpp"
@@ -24,7 +25,9 @@
 namespace grove::detail {
 
 class NativePool;
+class Profile;
 class Ticker;
+class Watchdog;
 struct RuntimeControl;
 
 /// What a runtime stands on; a test puts others in place.
@@ -32,7 +35,7 @@ struct Environment {
     std::unique_ptr<EventLoop> loop;  ///< null: epoll
     Os* os = nullptr;                 ///< null: the system
     std::uint64_t shuffle_seed = 0;   ///< not 0: ready greenlets run in an order drawn from it
-    bool virtual_time = false;        ///< nobody watches time slices: they are real time
+    bool virtual_time = false;        ///< nobody watches how long a greenlet runs: that is real time
 };
 
 /// Somebody else's event loop that lives in ours. All under the Gil.
@@ -131,6 +134,11 @@ public:
     [[nodiscard]] std::uint64_t switches() const noexcept {
         return switches_.load(std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t turns() const noexcept {
+        return turns_.load(std::memory_order_relaxed);
+    }  ///< of the hub. Any thread.
+    /// The hub sleeps in the event loop, or is about to. Any thread.
+    [[nodiscard]] bool waits_in_loop() const noexcept { return hub_sleeps_.load(std::memory_order_relaxed); }
 
     // --- The rest of the runtime ---------------------------------------------------------------------
 
@@ -151,6 +159,10 @@ public:
     /// Kills main soon, and the rest after it. Any thread, and signal handlers.
     void stop_by_signal(int signal) noexcept;
     [[nodiscard]] int stop_signal() const noexcept { return stop_signal_.load(std::memory_order_relaxed); }
+
+    [[nodiscard]] RuntimeStats stats() const;
+    void set_profiling(bool);
+    void note_offload(const GreenletState&, std::chrono::nanoseconds delay);
 
     /// A part of the runtime from a higher floor, made on first use and destroyed with the runtime.
     template <class T>
@@ -186,6 +198,7 @@ private:
     void drain_inbox() noexcept;
     void heed_stop_signal() noexcept;
     void shuffle_ready() noexcept;
+    void run_profiled() noexcept;
     void report_deadlock() noexcept;
 
     void call_main(MainBody&) noexcept;
@@ -208,6 +221,7 @@ private:
     bool asleep_ = false;             // the hub waits in the loop, without the Gil
 
     // Touched each turn.
+    std::atomic<std::uint64_t> turns_{0};
     Clock::time_point now_{};
     Clock::time_point last_look_{};
     Clock::time_point held_since_{};
@@ -240,6 +254,9 @@ private:
     std::minstd_rand shuffle_;
     std::unique_ptr<NativePool> offload_pool_;
     std::unique_ptr<Ticker> ticker_;
+    std::unique_ptr<Watchdog> watchdog_;  // null: nobody looks
+    std::unique_ptr<Profile> profile_;    // null: not profiling
+    DelayStats offload_delay_;
     UnhandledHandler unhandled_;
     std::vector<ServiceEntry> services_;  // destroyed last made first
 

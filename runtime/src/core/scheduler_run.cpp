@@ -6,15 +6,19 @@
 #include "core/gil_state.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/native_pool.hpp"
+#include "core/profile.hpp"
 #include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
 #include "core/ticker.hpp"
+#include "core/watchdog.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 namespace grove::detail {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -75,7 +79,9 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
     adopt_thread(*main_);
     gil_state_->scheduler = this;
     control_->scheduler = this;
-    if (!environment.virtual_time) gil_state_->breaker = breaker_bit::ticker_idle;
+    if (environment.virtual_time) return;
+    gil_state_->breaker = breaker_bit::ticker_idle;
+    if (options_.runaway_limit > 0ms) watchdog_ = std::make_unique<Watchdog>(options_.runaway_limit, *this);
 }
 
 Scheduler::~Scheduler() {
@@ -104,6 +110,7 @@ void Scheduler::run(MainBody& body) {
     running_greenlet = main_.get();
     call_main(body);
     drain_greenlets();
+    watchdog_.reset();
     ticker_.reset();
     gil().unlock();  // native jobs that still run may want it
     offload_pool_.reset();
@@ -217,6 +224,27 @@ NativePool& Scheduler::offload_pool() {
             options_.native_threads ? options_.native_threads : cores, "grove-offload");
     }
     return *offload_pool_;
+}
+
+// --- Counting --------------------------------------------------------------------------------------------
+
+RuntimeStats Scheduler::stats() const {
+    return {.greenlets = live_,
+            .switches = switches(),
+            .turns = turns(),
+            .runaways = watchdog_ ? watchdog_->runaways() : 0,
+            .offload = offload_delay_,
+            .sites = profile_ ? profile_->sites() : std::vector<SpawnSiteStats>{}};
+}
+
+void Scheduler::set_profiling(bool on) {
+    profile_ = on ? std::make_unique<Profile>() : nullptr;
+    switches_left_ = 0;
+}
+
+void Scheduler::note_offload(const GreenletState& g, std::chrono::nanoseconds delay) {
+    note_delay(offload_delay_, delay);
+    if (profile_) profile_->note_offload(g.site, delay);
 }
 
 void Scheduler::stack_overflowed(GreenletState& g) noexcept {

@@ -94,6 +94,9 @@ Waiter* wait_any(std::span<Waiter> waiters, Deadline by, const char* what) {
 }
 
 void WaitListAccess::link(WaitList& list, Waiter& waiter) noexcept {
+    GROVE_ASSERT(
+        !list.first_ || list.first_->greenlet->scheduler == waiter.greenlet->scheduler,
+        "greenlets of two runtimes wait for the same thing: SharedQueue and RuntimeRef go between them");
     waiter.list = &list;
     waiter.next = nullptr;
     waiter.prev = list.last_;
@@ -108,6 +111,9 @@ void WaitListAccess::unlink(Waiter& waiter) noexcept {
 }
 
 void WaitListAccess::end(Waiter& waiter, Waiter::Outcome outcome) noexcept {
+    GROVE_ASSERT(
+        waiter.greenlet->scheduler->gil().held_here(),
+        "a greenlet is woken by a thread that has not its Gil: RuntimeRef::post() or a SharedQueue does it");
     unlink(waiter);
     waiter.outcome = outcome;
     if (waiter.rival) withdraw_rivals(waiter);
