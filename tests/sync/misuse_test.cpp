@@ -20,6 +20,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 TEST_SUITE_BEGIN("sync/misuse");
 
@@ -143,6 +144,21 @@ TEST_CASE("an item's move must not block where another waits for it") {
         grove::spawn([&] { channel.put({}); });
         grove::yield();
         (void)channel.get_nowait();
+    }));
+}
+
+TEST_CASE("one thing is waited for, and made true, by one runtime") {
+    CHECK(dies("greenlets of two runtimes wait for the same thing", [] {
+        static grove::Event event;
+        grove::spawn([] { event.wait(); });
+        grove::yield();
+        std::thread{[] { grove::run([] { event.wait(); }); }}.join();
+    }));
+    CHECK(dies("a greenlet is woken by a thread that has not its Gil", [] {
+        static grove::Event event;
+        grove::spawn([] { event.wait(); });
+        grove::yield();
+        std::thread{[] { event.set(); }}.join();
     }));
 }
 
