@@ -1,5 +1,7 @@
 #include <grove/io/stream.hpp>
 
+#include "support/thrown.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 using grove::BufferedReader;
 using grove::Deadline;
 using grove::Errc;
+using grove::testing::code_of;
 
 namespace {
 
@@ -64,16 +67,6 @@ struct NamedSource : Source {
 static_assert(grove::ReadStream<Source> && !grove::WriteStream<Source>);
 static_assert(grove::WriteStream<Sink> && !grove::ReadStream<Sink>);
 static_assert(grove::ReadStream<BufferedReader<Source>>);
-
-template <class F>
-std::error_code code_of(F f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        return error.code();
-    }
-    return {};
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include <grove/net/address.hpp>
 
 #include "net/sockaddr.hpp"
+#include "support/thrown.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +11,8 @@
 using grove::detail::SocketAddress;
 using grove::net::Endpoint;
 using grove::net::IpAddress;
+using grove::testing::code_of;
+using grove::testing::error_of;
 
 namespace {
 
@@ -31,17 +34,6 @@ Endpoint through_the_system(const Endpoint& endpoint) {
     const SocketAddress address{endpoint, ec};
     REQUIRE_FALSE(ec);
     return address.endpoint();
-}
-
-template <class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        CHECK(error.code() == std::errc::invalid_argument);
-        return error.what();
-    }
-    return "";
 }
 
 }  // namespace
@@ -134,6 +126,8 @@ TEST_CASE("a link-local address keeps its interface") {
 }
 
 TEST_CASE("the error names what was given") {
+    CHECK(code_of([] { (void)IpAddress::parse("localhost"); }) == std::errc::invalid_argument);
+    CHECK(code_of([] { (void)Endpoint::parse("localhost:80"); }) == std::errc::invalid_argument);
     CHECK(error_of([] { (void)IpAddress::parse("localhost"); }) ==
           "\"localhost\" is not an IP address (such as 127.0.0.1 or ::1): Invalid argument");
     CHECK(error_of([] { (void)Endpoint::parse("localhost:80"); }) ==

@@ -5,6 +5,7 @@
 #include "net/loopback.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -41,16 +42,6 @@ public:
 private:
     std::filesystem::path path_;
 };
-
-template <class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        return error.what();
-    }
-    return "";
-}
 
 }  // namespace
 

@@ -29,26 +29,28 @@ inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// The two ends of a TCP connection.
-[[nodiscard]] inline std::pair<net::Socket, net::Socket> tcp_pair() {
-    auto listener = net::Listener::bind(any_port);
+/// The two ends of a connection to that port: the client's, the server's.
+[[nodiscard]] inline std::pair<net::Socket, net::Socket> connection_to(net::Listener& listener) {
     auto client = net::Socket::connect(listener.local(), patience);
     auto server = listener.accept(patience);
     return {std::move(client), std::move(server)};
 }
 
+[[nodiscard]] inline std::pair<net::Socket, net::Socket> tcp_pair() {
+    auto listener = net::Listener::bind(any_port);
+    return connection_to(listener);
+}
+
 /// What one read_some brings.
-[[nodiscard]] inline std::string read_piece(net::Socket& socket,
-                                            std::error_code& ec,
-                                            Deadline by = patience) {
+[[nodiscard]] std::string read_piece(ReadStream auto& stream, std::error_code& ec, Deadline by = patience) {
     std::array<std::byte, 256> buffer;
-    const std::size_t n = socket.read_some(buffer, ec, by);
+    const std::size_t n = stream.read_some(buffer, ec, by);
     return text(std::span{buffer}.first(n));
 }
 
-[[nodiscard]] inline std::string read_piece(net::Socket& socket, Deadline by = patience) {
+[[nodiscard]] std::string read_piece(ReadStream auto& stream, Deadline by = patience) {
     std::error_code ec;
-    auto piece = read_piece(socket, ec, by);
+    auto piece = read_piece(stream, ec, by);
     if (ec) throw std::system_error{ec};
     return piece;
 }

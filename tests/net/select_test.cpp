@@ -5,6 +5,7 @@
 
 #include "net/loopback.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <doctest/doctest.h>
 
@@ -50,31 +51,27 @@ GROVE_TEST_REAL("bytes that come end the wait, again and again") {
     std::string got;
     auto reader = spawn([&, &right = right] {
         bool running = true;
-        std::array<std::byte, 16> buffer{};
         while (running) {
-            select(on_readable(right,
-                               [&] {
-                                   const std::size_t n = right.read_some(buffer);
-                                   got.append(reinterpret_cast<const char*>(buffer.data()), n);
-                               }),
+            select(on_readable(right, [&] { got += read_piece(right); }),
                    on_set(stop, [&] { running = false; }));
         }
     });
+    std::string sent;
     for (const auto* word : {"one ", "two ", "three"}) {
-        grove::sleep(5ms);
+        settle();
         grove::write(left, word);
+        sent += word;
+        while (got != sent) grove::yield();
     }
-    grove::sleep(5ms);
     stop.set();
     reader.join();
-    CHECK(got == "one two three");
 }
 
 GROVE_TEST_REAL("when something else is chosen, the next read gets the bytes") {
     auto [left, right] = Socket::pair();
     Event event;
     auto selecting = spawn([&, &right = right] { return select(on_readable(right), on_set(event)); });
-    grove::sleep(5ms);
+    settle();
     event.set();
     CHECK(selecting.get() == 1);
     grove::write(left, "later");
@@ -86,7 +83,7 @@ GROVE_TEST_REAL("when it is chosen and nobody reads, the next read does") {
     auto [left, right] = Socket::pair();
     Event never;
     auto selecting = spawn([&, &right = right] { return select(on_readable(right), on_set(never)); });
-    grove::sleep(5ms);
+    settle();
     grove::write(left, "there");
     CHECK(selecting.get() == 0);
     CHECK(select(on_readable(right), on_set(never)) == 0);
@@ -96,12 +93,10 @@ GROVE_TEST_REAL("when it is chosen and nobody reads, the next read does") {
 
 GROVE_TEST_REAL("a full socket becomes writable when the peer reads") {
     auto [left, right] = Socket::pair();
-    std::error_code ec;
-    const std::vector<std::byte> block(1 << 16);
-    while (!ec) left.write_some(block, ec, 0ms);
+    fill(left);
     Event never;
     auto selecting = spawn([&, &left = left] { return select(on_set(never), on_writable(left)); });
-    grove::sleep(5ms);
+    settle();
     CHECK_FALSE(selecting.ready());
     std::vector<std::byte> sink(1 << 20);
     (void)right.read_some(sink);
@@ -112,31 +107,21 @@ GROVE_TEST_REAL("closing the socket ends the wait, and the caller sees it closed
     auto [left, right] = Socket::pair();
     Event never;
     auto selecting = spawn([&, &right = right] { return select(on_set(never), on_readable(right)); });
-    grove::sleep(5ms);
+    settle();
     right.close();
     CHECK(selecting.get() == 1);
-    try {
-        (void)on_readable(right);
-        FAIL("a closed socket was taken");
-    } catch (const std::system_error& error) {
-        CHECK(error.code() == Errc::closed);
-    }
+    CHECK(code_of([&right = right] { (void)on_readable(right); }) == Errc::closed);
 }
 
 GROVE_TEST_REAL("two readers of one socket are refused") {
     auto [left, right] = Socket::pair();
     auto selecting = spawn([&right = right] { select(on_readable(right), on_time(10s)); });
-    grove::sleep(5ms);
+    settle();
     std::error_code ec;
     std::array<std::byte, 16> buffer{};
     (void)right.read_some(buffer, ec, 1s);
     CHECK(ec == Errc::concurrent_use);
-    try {
-        select(on_readable(right), on_time(1s));
-        FAIL("two readers");
-    } catch (const std::system_error& error) {
-        CHECK(error.code() == Errc::concurrent_use);
-    }
+    CHECK(code_of([&right = right] { select(on_readable(right), on_time(1s)); }) == Errc::concurrent_use);
     selecting.kill();
     selecting.join();
     grove::write(left, "free again");
@@ -147,8 +132,7 @@ GROVE_TEST_REAL("a datagram is waited for like bytes, and a deadline ends the wa
     auto receiver = UdpSocket::bind(any_port);
     auto sender = UdpSocket::bind(any_port);
     CHECK(select(on_readable(receiver), on_time(10ms)) == 1);
-    const std::string text = "hello";
-    sender.send_to(receiver.local(), std::as_bytes(std::span{text}));
+    sender.send_to(receiver.local(), bytes("hello"));
     CHECK(select(on_readable(receiver), on_time(5s)) == 0);
 }
 

@@ -4,6 +4,7 @@
 
 #include "net/loopback.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <doctest/doctest.h>
 #include <net/if.h>
@@ -29,19 +30,6 @@ using grove::net::KeepAlive;
 using grove::net::Listener;
 using grove::net::Socket;
 using grove::net::UdpSocket;
-
-namespace {
-
-std::error_code code_of(auto f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        return error.code();
-    }
-    return {};
-}
-
-}  // namespace
 
 TEST_SUITE_BEGIN("net/socket_options");
 
@@ -152,6 +140,28 @@ GROVE_TEST_REAL("a member of a multicast group receives what is sent to it, unti
     std::error_code ec;
     (void)member.receive_from(buffer, ec, 10ms);
     CHECK(ec == std::errc::timed_out);
+}
+
+GROVE_TEST_REAL("how far multicasts go is told to the family of the socket") {
+    struct Family {
+        const char* any;
+        int level, hops, loop;
+    };
+    for (const auto& [any, level, hops, loop] :
+         {Family{"0.0.0.0:0", IPPROTO_IP, IP_MULTICAST_TTL, IP_MULTICAST_LOOP},
+          Family{"[::]:0", IPPROTO_IPV6, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP}}) {
+        std::error_code ec;
+        auto socket = UdpSocket::bind(Endpoint::parse(any), ec);
+        if (ec == std::errc::address_family_not_supported) continue;  // no IPv6 here
+        REQUIRE_FALSE(ec);
+        socket.set_multicast_ttl(3);
+        CHECK(socket.option(level, hops) == 3);
+        socket.set_multicast_loop(false);
+        CHECK(socket.option(level, loop) == 0);
+        socket.set_multicast_interface(::if_nametoindex("lo"));
+        socket.close();
+        CHECK(code_of([&] { socket.set_multicast_ttl(1); }) == Errc::closed);
+    }
 }
 
 GROVE_TEST_REAL("broadcasts have to be allowed") {

@@ -9,6 +9,7 @@
 #include "net/sockaddr.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <sys/socket.h>
 
@@ -61,16 +62,6 @@ struct Mute {
     Listener listener = Listener::bind(any_port, {.backlog = 0});
     std::vector<Socket> waiting{};
 };
-
-template <class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        return error.what();
-    }
-    return "";
-}
 
 }  // namespace
 

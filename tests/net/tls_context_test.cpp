@@ -4,6 +4,7 @@
 
 #include "net/tls_pair.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -28,25 +29,8 @@ std::error_code refusal(const Files& files, std::string_view host = "localhost")
     return made.client_ec;
 }
 
-template <class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const std::system_error& error) {
-        return error.what();
-    }
-    return "";
-}
-
 std::string folder() {
     return Authority::folder().string();
-}
-
-/// The two ends of a connection to that port.
-std::pair<Socket, Socket> connection_to(Listener& listener) {
-    auto client = Socket::connect(listener.local(), patience);
-    auto server = listener.accept(patience);
-    return {std::move(client), std::move(server)};
 }
 
 }  // namespace

@@ -68,18 +68,4 @@ struct Handshake {
     return {std::move(made.client), std::move(made.server)};
 }
 
-/// What one read_some brings.
-[[nodiscard]] inline std::string read_piece(net::TlsSocket& socket,
-                                            std::error_code& ec,
-                                            Deadline by = patience) {
-    std::array<std::byte, 256> buffer;
-    const std::size_t n = socket.read_some(buffer, ec, by);
-    return text(std::span{buffer}.first(n));
-}
-
-[[nodiscard]] inline std::string read_piece(net::TlsSocket& socket, Deadline by = patience) {
-    std::array<std::byte, 256> buffer;
-    return text(std::span{buffer}.first(socket.read_some(buffer, by)));
-}
-
 }  // namespace grove::testing

@@ -39,6 +39,22 @@ int as_int(std::size_t bytes) noexcept {
     return static_cast<int>(std::min<std::size_t>(bytes, std::numeric_limits<int>::max()));
 }
 
+/// The name of an option in both families.
+struct MulticastOption {
+    int v4;
+    int v6;
+};
+
+void set_multicast(
+    const net::UdpSocket& socket, MulticastOption option, const auto& v4, const auto& v6, const char* what) {
+    const int fd = socket.native_handle();
+    if (fd >= 0 && socket.local().ip().is_v6()) {
+        set(fd, IPPROTO_IPV6, option.v6, &v6, sizeof v6, what);
+    } else {
+        set(fd, IPPROTO_IP, option.v4, &v4, sizeof v4, what);
+    }
+}
+
 void set_membership(int fd, const net::IpAddress& group, unsigned interface, bool member, const char* what) {
     if (group.is_v6()) {
         ipv6_mreq request{};
@@ -148,34 +164,20 @@ void UdpSocket::leave_group(const IpAddress& group, unsigned interface) {
 }
 
 void UdpSocket::set_multicast_interface(unsigned interface) {
-    const bool v6 = state_ && local().ip().is_v6();
-    const ip_mreqn v4_request{
+    const ip_mreqn by_number{
         .imr_multiaddr = {}, .imr_address = {}, .imr_ifindex = static_cast<int>(interface)};
-    const void* const request = v6 ? static_cast<const void*>(&interface) : &v4_request;
-    detail::set(native_handle(),
-                v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
-                v6 ? IPV6_MULTICAST_IF : IP_MULTICAST_IF,
-                request,
-                v6 ? sizeof interface : sizeof v4_request,
-                "set_multicast_interface");
+    detail::set_multicast(
+        *this, {IP_MULTICAST_IF, IPV6_MULTICAST_IF}, by_number, interface, "set_multicast_interface");
 }
 
 void UdpSocket::set_multicast_ttl(int hops) {
-    const bool v6 = state_ && local().ip().is_v6();
-    detail::set(native_handle(),
-                v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
-                v6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL,
-                hops,
-                "set_multicast_ttl");
+    detail::set_multicast(*this, {IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS}, hops, hops, "set_multicast_ttl");
 }
 
 void UdpSocket::set_multicast_loop(bool on) {
-    const bool v6 = state_ && local().ip().is_v6();
-    detail::set(native_handle(),
-                v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
-                v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP,
-                on,
-                "set_multicast_loop");
+    const int value = on;
+    detail::set_multicast(
+        *this, {IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP}, value, value, "set_multicast_loop");
 }
 
 }  // namespace net
