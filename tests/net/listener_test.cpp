@@ -3,6 +3,7 @@
 #include <grove/net/socket.hpp>
 
 #include "net/loopback.hpp"
+#include "net/test_path.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
 #include "support/thrown.hpp"
@@ -20,30 +21,6 @@ using grove::spawn;
 using grove::net::Endpoint;
 using grove::net::Listener;
 using grove::net::Socket;
-
-namespace {
-
-/// A path of this process alone; the file is removed in the end, if it is there.
-class TestPath {
-public:
-    explicit TestPath(const std::string& name)
-        : path_{std::filesystem::temp_directory_path() /
-                ("grove-" + std::to_string(::getpid()) + "-" + name)} {}
-    TestPath(const TestPath&) = delete;
-    TestPath& operator=(const TestPath&) = delete;
-    ~TestPath() { std::filesystem::remove(path_); }
-
-    [[nodiscard]] Endpoint endpoint() const { return Endpoint::unix_path(path_); }
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    [[nodiscard]] bool exists() const {
-        return std::filesystem::exists(std::filesystem::symlink_status(path_));
-    }
-
-private:
-    std::filesystem::path path_;
-};
-
-}  // namespace
 
 TEST_SUITE_BEGIN("net/listener");
 

@@ -1,6 +1,7 @@
 #include <grove/core/greenlet.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/socket.hpp>
+#include <grove/net/udp_socket.hpp>
 
 #include "net/loopback.hpp"
 #include "support/grove_test.hpp"

@@ -60,6 +60,16 @@ ssize_t FaultyOs::send_to(
     return error ? -error : real_.send_to(fd, from, most, peer, peer_size);
 }
 
+int FaultyOs::receive_batch(int fd, mmsghdr* messages, unsigned count) noexcept {
+    const auto [error, most] = next(Call::receive_batch, count);
+    return error ? -error : real_.receive_batch(fd, messages, static_cast<unsigned>(most));
+}
+
+int FaultyOs::send_batch(int fd, mmsghdr* messages, unsigned count) noexcept {
+    const auto [error, most] = next(Call::send_batch, count);
+    return error ? -error : real_.send_batch(fd, messages, static_cast<unsigned>(most));
+}
+
 // --- the others -----------------------------------------------------------------------------------
 
 int FaultyOs::socket(int family, int type, int protocol) noexcept {

@@ -28,6 +28,8 @@ enum class Call {
     send_vector,
     receive_from,
     send_to,
+    receive_batch,
+    send_batch,
     poll,
     open,
     read_at,
@@ -60,6 +62,7 @@ public:
 
     void fail(Call, int nth, int error, int times = 1);
     /// For receive, send, send_vector, receive_from, send_to, read_at and write_at: at most so many bytes.
+    /// For receive_batch and send_batch: datagrams.
     void shorten(Call, int nth, std::size_t bytes, int times = 1);
     /// Calls of a kind so far, failed ones too.
     [[nodiscard]] int count(Call call) const noexcept { return counts_[static_cast<std::size_t>(call)]; }
@@ -83,6 +86,8 @@ public:
     ssize_t send_vector(int fd, const iovec*, std::size_t count) noexcept override;
     ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept override;
     ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept override;
+    int receive_batch(int fd, mmsghdr*, unsigned count) noexcept override;
+    int send_batch(int fd, mmsghdr*, unsigned count) noexcept override;
     int poll(pollfd*, nfds_t, Deadline) noexcept override;
     int open(const char* path, int flags, mode_t mode) noexcept override;
     ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override;

@@ -26,13 +26,6 @@ private:
 
 namespace {
 
-void bind_socket(int fd, const net::Endpoint& at, const SocketAddress& address, std::error_code& ec) {
-    checked(os().bind(fd, address.get(), address.size()), ec);
-    if (ec == std::errc::address_in_use && at.is_unix() && UnixFile::remove_dead(address, at.path())) {
-        checked(os().bind(fd, address.get(), address.size()), ec);
-    }
-}
-
 void set_listen_options(int fd, bool is_tcp, const net::ListenOptions& options, std::error_code& ec) {
     if (is_tcp) set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, ec);
     if (is_tcp && !ec) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, ec);  // its connections inherit it
@@ -60,7 +53,7 @@ Listener Listener::bind(const Endpoint& at, std::error_code& ec, const ListenOpt
     detail::UniqueFd fd = detail::open_socket(address.family(), SOCK_STREAM, ec);
     if (ec) return {};
     detail::set_listen_options(fd.get(), !at.is_unix(), options, ec);
-    if (!ec) detail::bind_socket(fd.get(), at, address, ec);
+    if (!ec) detail::bind_socket(fd.get(), SOCK_STREAM, at, address, ec);
     if (!ec) checked(os().listen(fd.get(), options.backlog), ec);
     if (ec) return {};
     Listener listener{new detail::ListenerState{fd.get(), address.family()}};

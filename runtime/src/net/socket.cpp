@@ -194,16 +194,6 @@ Socket Socket::adopt(int fd) {
 
 // --- Reading and writing --------------------------------------------------------------------------
 
-namespace {
-
-/// Names the peer. Not of a closed socket: it may be gone.
-template <class State>
-[[noreturn]] void throw_failed_with_peer(const char* operation, const State& state, std::error_code ec) {
-    detail::throw_failed(operation, ec == Errc::closed ? std::string{} : state->peer().to_string(), ec);
-}
-
-}  // namespace
-
 std::size_t Socket::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     if (into.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
@@ -216,7 +206,7 @@ std::size_t Socket::read_some(std::span<std::byte> into, std::error_code& ec, De
 std::size_t Socket::read_some(std::span<std::byte> into, Deadline by) {
     std::error_code ec;
     const std::size_t n = read_some(into, ec, by);
-    if (ec) throw_failed_with_peer("read", state_, ec);
+    if (ec) detail::throw_failed_with_peer("read", state_, ec);
     return n;
 }
 
@@ -232,7 +222,7 @@ std::size_t Socket::write_some(std::span<const std::byte> from, std::error_code&
 std::size_t Socket::write_some(std::span<const std::byte> from, Deadline by) {
     std::error_code ec;
     const std::size_t n = write_some(from, ec, by);
-    if (ec) throw_failed_with_peer("write", state_, ec);
+    if (ec) detail::throw_failed_with_peer("write", state_, ec);
     return n;
 }
 
@@ -259,7 +249,7 @@ std::size_t Socket::write_some(std::span<const std::span<const std::byte>> piece
 std::size_t Socket::write_some(std::span<const std::span<const std::byte>> pieces, Deadline by) {
     std::error_code ec;
     const std::size_t n = write_some(pieces, ec, by);
-    if (ec) throw_failed_with_peer("write", state_, ec);
+    if (ec) detail::throw_failed_with_peer("write", state_, ec);
     return n;
 }
 
@@ -277,7 +267,7 @@ void Socket::shutdown(Side side, std::error_code& ec) {
 void Socket::shutdown(Side side) {
     std::error_code ec;
     shutdown(side, ec);
-    if (ec) throw_failed_with_peer("shutdown", state_, ec);
+    if (ec) detail::throw_failed_with_peer("shutdown", state_, ec);
 }
 
 void Socket::close() noexcept {

@@ -1,6 +1,8 @@
 #include <grove/net/socket.hpp>
+#include <grove/net/udp_socket.hpp>
 
 #include "net/socket_state.hpp"
+#include "net/udp_state.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

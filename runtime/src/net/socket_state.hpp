@@ -19,6 +19,7 @@ public:
 
     /// Kept, for the system forgets it when the connection breaks: just when an error has to name it.
     [[nodiscard]] const net::Endpoint& peer() const noexcept { return peer_; }
+    [[nodiscard]] std::string peer_name() const { return peer_.to_string(); }
 
 private:
     ~SocketState() override = default;
@@ -36,6 +37,12 @@ std::size_t closed(std::error_code& ec) noexcept;
 
 /// "connect 127.0.0.1:80: Connection refused".
 [[noreturn]] void throw_failed(std::string_view operation, std::string where, std::error_code);
+
+/// Names the peer. Not of a closed socket: it may be gone.
+template <class State>
+[[noreturn]] void throw_failed_with_peer(const char* operation, const State& state, std::error_code ec) {
+    throw_failed(operation, ec == Errc::closed ? std::string{} : state->peer_name(), ec);
+}
 
 /// type: SOCK_STREAM or SOCK_DGRAM.
 [[nodiscard]] UniqueFd open_socket(int family, int type, std::error_code& ec) noexcept;

@@ -16,6 +16,16 @@ bool is_socket(const std::string& path, struct stat& found) noexcept {
            S_ISSOCK(found.st_mode);
 }
 
+/// Removes the file if it is a socket at which nobody answers. One of another type is left alone.
+bool remove_dead(int type, const SocketAddress& address, const std::string& path) noexcept {
+    struct stat found {};
+    if (!is_socket(path, found)) return false;
+    std::error_code ec;
+    const UniqueFd probe = open_socket(AF_UNIX, type, ec);
+    if (ec || os().connect(probe.get(), address.get(), address.size()) != -ECONNREFUSED) return false;
+    return ::unlink(path.c_str()) == 0;
+}
+
 }  // namespace
 
 UnixFile::UnixFile(const std::string& path) {
@@ -42,13 +52,12 @@ UnixFile::~UnixFile() {
         ::unlink(path_.c_str());
 }
 
-bool UnixFile::remove_dead(const SocketAddress& address, const std::string& path) noexcept {
-    struct stat found {};
-    if (!is_socket(path, found)) return false;
-    std::error_code ec;
-    const UniqueFd probe = open_socket(AF_UNIX, SOCK_STREAM, ec);
-    if (ec || os().connect(probe.get(), address.get(), address.size()) != -ECONNREFUSED) return false;
-    return ::unlink(path.c_str()) == 0;
+void bind_socket(
+    int fd, int type, const net::Endpoint& at, const SocketAddress& address, std::error_code& ec) {
+    checked(os().bind(fd, address.get(), address.size()), ec);
+    if (ec == std::errc::address_in_use && at.is_unix() && remove_dead(type, address, at.path())) {
+        checked(os().bind(fd, address.get(), address.size()), ec);
+    }
 }
 
 }  // namespace grove::detail

@@ -5,10 +5,11 @@
 #include <sys/types.h>
 
 #include <string>
+#include <system_error>
 
 namespace grove::detail {
 
-/// The file by which a listening Unix socket is found: removed with it, unless another has taken its place.
+/// The file by which a Unix socket is found: removed with it, unless another has taken its place.
 class UnixFile {
 public:
     UnixFile() noexcept = default;  ///< none
@@ -17,13 +18,14 @@ public:
     UnixFile& operator=(UnixFile&&) noexcept;
     ~UnixFile();
 
-    /// Removes the file if it is a socket on which nobody listens.
-    static bool remove_dead(const SocketAddress&, const std::string& path) noexcept;
-
 private:
     std::string path_;  // empty: none
     dev_t device_ = 0;
     ino_t number_ = 0;
 };
+
+/// The file of a Unix socket that is in the way is removed if nobody answers there any more. type:
+/// SOCK_STREAM or SOCK_DGRAM.
+void bind_socket(int fd, int type, const net::Endpoint&, const SocketAddress&, std::error_code& ec);
 
 }  // namespace grove::detail

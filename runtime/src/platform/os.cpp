@@ -156,6 +156,14 @@ ssize_t Os::send_to(
     return or_errno(::sendto(fd, from, size, MSG_NOSIGNAL, peer, peer_size));
 }
 
+int Os::receive_batch(int fd, mmsghdr* messages, unsigned count) noexcept {
+    return or_errno(::recvmmsg(fd, messages, count, 0, nullptr));
+}
+
+int Os::send_batch(int fd, mmsghdr* messages, unsigned count) noexcept {
+    return or_errno(::sendmmsg(fd, messages, count, MSG_NOSIGNAL));
+}
+
 namespace {
 
 /// A message of one byte with room for one descriptor.

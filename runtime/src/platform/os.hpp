@@ -44,6 +44,8 @@ public:
     virtual ssize_t send_vector(int fd, const iovec*, std::size_t count) noexcept;
     virtual ssize_t receive_from(int fd, void* into, std::size_t size, sockaddr*, socklen_t*) noexcept;
     virtual ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept;
+    virtual int receive_batch(int fd, mmsghdr*, unsigned count) noexcept;
+    virtual int send_batch(int fd, mmsghdr*, unsigned count) noexcept;
 
     /// With a byte of data. The received one is -1 if none came.
     virtual ssize_t send_descriptor(int fd, int passed) noexcept;

@@ -2,6 +2,7 @@
 
 #include <grove/io/detail/readiness_case.hpp>
 #include <grove/net/socket.hpp>
+#include <grove/net/udp_socket.hpp>
 #include <grove/sync/select.hpp>
 
 #include <concepts>

@@ -19,7 +19,6 @@ class ListenerState;
 struct ReadinessAccess;
 class SocketState;
 struct SocketAccess;
-class UdpState;
 }  // namespace grove::detail
 
 namespace grove::net {
@@ -137,53 +136,6 @@ private:
     explicit Listener(detail::ListenerState* state) noexcept;
 
     std::unique_ptr<detail::ListenerState, detail::CloseDescriptor> state_;
-};
-
-/// Datagrams. One call, one datagram; a longer one than the buffer is cut.
-class UdpSocket {
-public:
-    UdpSocket() noexcept;
-    static UdpSocket bind(const Endpoint&);
-    static UdpSocket bind(const Endpoint&, std::error_code& ec);
-    UdpSocket(UdpSocket&&) noexcept;
-    UdpSocket& operator=(UdpSocket&&) noexcept;
-    ~UdpSocket();
-
-    /// Nothing at all is a datagram too. Blocks.
-    std::size_t send_to(const Endpoint&, std::span<const std::byte>, Deadline = {});
-    std::size_t send_to(const Endpoint&,
-                        std::span<const std::byte>,
-                        std::error_code& ec,
-                        Deadline = {});                                                       ///< Blocks.
-    std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into, Deadline = {});  ///< Blocks.
-    std::pair<std::size_t, Endpoint> receive_from(std::span<std::byte> into,
-                                                  std::error_code& ec,
-                                                  Deadline = {});
-    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
-    [[nodiscard]] Endpoint local() const;
-
-    // Options throw std::system_error: Errc::closed, or the system's reason.
-    void set_broadcast(bool);
-    /// Receives what is sent to this multicast group, too. The interface by number (if_nametoindex); 0: the
-    /// system chooses.
-    void join_group(const IpAddress& group, unsigned interface = 0);
-    void leave_group(const IpAddress& group, unsigned interface = 0);
-    void set_multicast_interface(unsigned interface);  ///< where what we send to a group goes out
-    void set_multicast_ttl(int hops);  ///< how far what we send goes: 1, the local network, at first
-    void set_multicast_loop(bool);     ///< whether this machine receives it, as at first
-    /// Any other of setsockopt(2) that is an int.
-    void set_option(int level, int name, int value);
-    [[nodiscard]] int option(int level, int name) const;
-
-    [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
-    /// Greenlets that wait leave with Errc::closed.
-    void close() noexcept;
-
-private:
-    friend struct detail::ReadinessAccess;
-    explicit UdpSocket(detail::UdpState* state) noexcept;
-
-    std::unique_ptr<detail::UdpState, detail::CloseDescriptor> state_;
 };
 
 }  // namespace grove::net
