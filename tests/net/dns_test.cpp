@@ -7,6 +7,7 @@
 #include "net/loopback.hpp"
 #include "net/resolver.hpp"
 #include "support/grove_test.hpp"
+#include "support/thrown.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -57,10 +58,22 @@ GROVE_TEST("a literal address is returned as it is") {
     CHECK(resolve("::1") == std::vector{IpAddress::parse("::1")});
 }
 
-GROVE_TEST_REAL("localhost is this machine") {
-    const auto addresses = resolve("localhost", patience);
-    CHECK_FALSE(addresses.empty());
-    CHECK(std::ranges::all_of(addresses, &IpAddress::is_loopback));
+GROVE_TEST("localhost and what is below it is this machine, and nobody is asked") {
+    use([](const std::string&) -> Resolved { std::abort(); });
+    const grove::NoSwitch forbidden;
+    const std::vector both{IpAddress::loopback(), IpAddress::parse("::1")};
+    for (const auto* name : {"localhost", "LocalHost", "localhost.", "app.localhost", "a.b.LOCALHOST."}) {
+        const auto addresses = resolve(name);
+        CHECK_MESSAGE(addresses == both, name);
+    }
+}
+
+GROVE_TEST_REAL("what only looks like localhost is a name like any other") {
+    use(&no_server);
+    for (const auto* name : {"mylocalhost", "localhost.example", ".localhost", "localhost..", "local"}) {
+        std::error_code ec;
+        CHECK_MESSAGE(resolve(name, ec, patience).empty(), name);
+    }
 }
 
 GROVE_TEST_REAL("what cannot be a name is no host, and nobody is asked") {
@@ -77,13 +90,9 @@ GROVE_TEST_REAL("a failure is told, and names the host") {
     std::error_code ec;
     CHECK(resolve("example.org", ec, patience).empty());
     CHECK(ec == std::errc::resource_unavailable_try_again);
-    std::string what;
-    try {
-        (void)resolve("example.org", patience);
-    } catch (const std::system_error& error) {
-        what = error.what();
-    }
-    CHECK(what.starts_with("resolve example.org: "));
+    CHECK(error_of([] {
+              (void)resolve("example.org", patience);
+          }).starts_with("resolve example.org: no name server answers: "));
 }
 
 GROVE_TEST_REAL("while one looks up, others run, and each gets its own answer") {

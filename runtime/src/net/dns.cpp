@@ -7,10 +7,12 @@
 #include "net/resolver.hpp"
 #include "net/sockaddr.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <netdb.h>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace grove {
@@ -24,6 +26,17 @@ constexpr unsigned pool_threads = 8;
 
 // A name in DNS has 253 characters at most.
 constexpr std::size_t longest_host = 253;
+
+/// RFC 6761, 6.3: these names mean this machine, whatever a hosts file or a server may say.
+bool is_localhost(std::string_view host) noexcept {
+    constexpr std::string_view name = "localhost";
+    if (host.ends_with('.')) host.remove_suffix(1);
+    if (host.size() < name.size()) return false;
+    const std::string_view labels = host.substr(0, host.size() - name.size());
+    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+    return std::ranges::equal(host.substr(labels.size()), name, same) &&
+           (labels.empty() || (labels.size() > 1 && labels.ends_with('.')));
+}
 
 std::error_code to_error(int code) noexcept {
     switch (code) {
@@ -160,6 +173,10 @@ void set_dns_options(const DnsOptions& options) {
 std::vector<IpAddress> resolve(std::string_view host, std::error_code& ec, Deadline by) {
     if (const IpAddress literal = IpAddress::parse(host, ec); !ec) return {literal};
     ec = Errc::no_such_host;
+    if (detail::is_localhost(host)) {
+        ec.clear();
+        return {IpAddress::loopback(), IpAddress::parse("::1")};
+    }
     if (host.empty() || host.size() > detail::longest_host || host.find('\0') != host.npos) return {};
     auto resolved = detail::resolve_name(std::string{host}, by);
     ec = resolved.ec;
@@ -169,7 +186,11 @@ std::vector<IpAddress> resolve(std::string_view host, std::error_code& ec, Deadl
 std::vector<IpAddress> resolve(std::string_view host, Deadline by) {
     std::error_code ec;
     auto addresses = resolve(host, ec, by);
-    if (ec) throw std::system_error{ec, "resolve " + std::string{host}};
+    const bool nobody = ec == std::errc::resource_unavailable_try_again;
+    if (ec) {
+        throw std::system_error{ec,
+                                "resolve " + std::string{host} + (nobody ? ": no name server answers" : "")};
+    }
     return addresses;
 }
 

@@ -23,11 +23,13 @@ struct DnsOptions {
 /// outside of a greenlet.
 void set_dns_options(const DnsOptions&);
 
-/// The addresses of a host, in the order to try them; a literal address is returned as it is.
+/// The addresses of a host, in the order to try them; a literal address is returned as it is. localhost and
+/// names below it are this machine, and nobody is asked (RFC 6761).
 /// Runs the system resolver on a native pool of its own, of eight threads at most; greenlets that ask for the
 /// same host at once share one look-up. One that outlives its deadline is left to finish there, alone; the
 /// end of the runtime waits for it. On a plain thread it runs right there, however long, and nothing is
-/// remembered. Throws Errc::no_such_host. Blocks.
+/// remembered. Throws Errc::no_such_host, errc::resource_unavailable_try_again if no name server answers,
+/// which may take it many seconds to find. Blocks.
 [[nodiscard]] std::vector<IpAddress> resolve(std::string_view host, Deadline = {});
 [[nodiscard]] std::vector<IpAddress> resolve(std::string_view host,
                                              std::error_code& ec,
