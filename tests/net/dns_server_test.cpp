@@ -21,7 +21,7 @@
 #include <iostream>
 #include <map>
 #include <ostream>
-#include <set>
+#include <stdexcept>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -73,7 +73,7 @@ public:
     Dnsmasq() {
         process_ = grove::Process::start({.argv = {"setpriv",
                                                    "--pdeathsig=KILL",
-                                                   "dnsmasq",
+                                                   "/usr/sbin/dnsmasq",
                                                    "--keep-in-foreground",
                                                    "--conf-file=/dev/null",
                                                    "--pid-file=",
@@ -87,7 +87,9 @@ public:
                                                    "--log-queries",
                                                    "--log-facility=/etc/log"},
                                           .errors = grove::Stdio::output()});
-        while (log().find("started") == std::string::npos) grove::sleep(1ms);
+        while (log().find("started") == std::string::npos) {
+            if (process_.wait(1ms)) throw std::runtime_error{"dnsmasq ended: " + log()};
+        }
     }
     ~Dnsmasq() {
         process_.kill(SIGKILL);

@@ -50,7 +50,6 @@ std::string enter_own_network(const std::string& resolv_conf) {
                       ::mount("grove", "/etc", "tmpfs", 0, nullptr) == 0 && bring_up_loopback();
     if (!done) return std::generic_category().message(errno);
     put("/etc/passwd", "root:x:0:0:root:/:/bin/sh\n");
-    put("/etc/group", "root:x:0:\n");
     put("/etc/nsswitch.conf", "hosts: files dns\n");
     put("/etc/resolv.conf", resolv_conf);
     return "";
