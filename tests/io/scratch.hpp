@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/bytes.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -62,9 +64,6 @@ inline void make_cold(const std::filesystem::path& path) {
     ::close(fd);
 }
 
-[[nodiscard]] inline std::span<const std::byte> bytes(std::string_view text) noexcept {
-    return std::as_bytes(std::span{text});
-}
 [[nodiscard]] inline std::span<std::byte> room(std::string& text) noexcept {
     return std::as_writable_bytes(std::span{text});
 }

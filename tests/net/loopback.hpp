@@ -4,6 +4,8 @@
 #include <grove/io/stream.hpp>
 #include <grove/net/socket.hpp>
 
+#include "support/bytes.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -20,10 +22,6 @@ namespace grove::testing {
 inline constexpr std::chrono::seconds patience{20};
 
 inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
-
-[[nodiscard]] inline std::span<const std::byte> bytes(std::string_view text) {
-    return std::as_bytes(std::span{text});
-}
 
 [[nodiscard]] inline std::string text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -139,6 +139,11 @@ int FaultyOs::set_non_blocking(int fd, bool on) noexcept {
     return error ? -error : real_.set_non_blocking(fd, on);
 }
 
+int FaultyOs::duplicate(int fd) noexcept {
+    const int error = next(Call::duplicate).error;
+    return error ? -error : real_.duplicate(fd);
+}
+
 int FaultyOs::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
     const int error = next(Call::poll).error;
     return error ? -error : real_.poll(fds, count, by);
@@ -160,6 +165,11 @@ ssize_t FaultyOs::write_at(
     int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
     const auto [error, most] = next(Call::write_at, size);
     return error ? -error : real_.write_at(fd, from, most, offset, flags);
+}
+
+ssize_t FaultyOs::send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {
+    const auto [error, most] = next(Call::send_file, size);
+    return error ? -error : real_.send_file(socket, file, offset, most);
 }
 
 int FaultyOs::sync(int fd) noexcept {

@@ -23,6 +23,7 @@ enum class Call {
     local_name,
     peer_name,
     set_non_blocking,
+    duplicate,
     receive,
     send,
     send_vector,
@@ -34,6 +35,7 @@ enum class Call {
     open,
     read_at,
     write_at,
+    send_file,
     sync,
     truncate,
     set_mode,
@@ -61,8 +63,8 @@ public:
     explicit FaultyOs(detail::Os& real = detail::real_os()) : real_{real} {}
 
     void fail(Call, int nth, int error, int times = 1);
-    /// For receive, send, send_vector, receive_from, send_to, read_at and write_at: at most so many bytes.
-    /// For receive_batch and send_batch: datagrams.
+    /// For receive, send, send_vector, receive_from, send_to, read_at, write_at and send_file: at most so
+    /// many bytes. For receive_batch and send_batch: datagrams.
     void shorten(Call, int nth, std::size_t bytes, int times = 1);
     /// Calls of a kind so far, failed ones too.
     [[nodiscard]] int count(Call call) const noexcept { return counts_[static_cast<std::size_t>(call)]; }
@@ -81,6 +83,7 @@ public:
     int local_name(int fd, sockaddr*, socklen_t*) noexcept override;
     int peer_name(int fd, sockaddr*, socklen_t*) noexcept override;
     int set_non_blocking(int fd, bool) noexcept override;
+    int duplicate(int fd) noexcept override;
     ssize_t receive(int fd, void* into, std::size_t size) noexcept override;
     ssize_t send(int fd, const void* from, std::size_t size) noexcept override;
     ssize_t send_vector(int fd, const iovec*, std::size_t count) noexcept override;
@@ -93,6 +96,7 @@ public:
     ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override;
     ssize_t write_at(
         int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept override;
+    ssize_t send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept override;
     int sync(int fd) noexcept override;
     int truncate(int fd, std::uint64_t size) noexcept override;
     int set_mode(int fd, mode_t mode) noexcept override;

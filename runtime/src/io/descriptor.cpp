@@ -76,18 +76,6 @@ private:
     Descriptor* first_ = nullptr;
 };
 
-/// Keeps the descriptor for a greenlet during whose wait the owner may go.
-class Descriptor::Pin {
-public:
-    explicit Pin(Descriptor& descriptor) noexcept : descriptor_{descriptor} { ++descriptor_.pins_; }
-    ~Pin() { descriptor_.unpin(); }
-    Pin(const Pin&) = delete;
-    Pin& operator=(const Pin&) = delete;
-
-private:
-    Descriptor& descriptor_;
-};
-
 void Descriptor::unpin() noexcept {
     if (--pins_ == 0 && orphaned_) delete this;
 }

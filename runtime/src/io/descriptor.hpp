@@ -102,6 +102,9 @@ public:
         return perform(writing, call, ec, by);
     }
 
+    /// Keeps this object, though not the descriptor, while a greenlet that was here does something else.
+    class Pin;
+
     // --- for select() ---
 
     enum Direction : std::uint8_t { reading, writing };
@@ -119,7 +122,6 @@ protected:
 private:
     friend struct CloseDescriptor;
     friend class WatchedDescriptors;
-    class Pin;
     enum class Woken : std::uint8_t { to_try, by_deadline, failed };
 
     template <class Function>
@@ -159,6 +161,17 @@ private:
 };
 
 // ---------------------------------------------------------------------------------------------
+
+class Descriptor::Pin {
+public:
+    explicit Pin(Descriptor& descriptor) noexcept : descriptor_{descriptor} { ++descriptor_.pins_; }
+    ~Pin() { descriptor_.unpin(); }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+private:
+    Descriptor& descriptor_;
+};
 
 template <class Function>
 std::size_t Descriptor::perform(Direction direction,

@@ -96,6 +96,11 @@ private:
     WaitList unused_;  // who wants to close it
 };
 
+/// For the floors above. Null: not open.
+struct FileAccess {
+    [[nodiscard]] static FileState* state(const File& file) noexcept { return file.state_.get(); }
+};
+
 // ---------------------------------------------------------------------------------------------
 
 template <class MakeCall>

@@ -1,5 +1,6 @@
 #include "platform/os.hpp"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,7 +42,7 @@ public:
     NoSigpipe(const NoSigpipe&) = delete;
     NoSigpipe& operator=(const NoSigpipe&) = delete;
 
-    /// After EPIPE. If the caller has it blocked himself, one that is pending may be his.
+    /// After what may have been EPIPE. If the caller has it blocked himself, one that is pending may be his.
     void take_back() noexcept {
         if (sigismember(&before_, SIGPIPE)) return;
         const timespec at_once{};
@@ -129,6 +130,10 @@ int Os::set_non_blocking(int fd, bool on) noexcept {
     if (flags < 0) return -errno;
     const int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
     return wanted == flags ? 0 : or_errno(::fcntl(fd, F_SETFL, wanted));
+}
+
+int Os::duplicate(int fd) noexcept {
+    return or_errno(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 ssize_t Os::receive(int fd, void* into, std::size_t size) noexcept {
@@ -266,6 +271,15 @@ ssize_t Os::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, 
 ssize_t Os::write_at(int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
     const iovec part{const_cast<void*>(from), size};  // only read
     return or_errno(::pwritev2(fd, &part, 1, static_cast<off_t>(offset), flags));
+}
+
+ssize_t Os::send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {
+    NoSigpipe blocked;
+    auto at = static_cast<off_t>(offset);
+    const ssize_t result = or_errno(::sendfile(socket, file, &at, size));
+    // If the peer leaves in mid-way there is a count, and the signal all the same.
+    if (result < static_cast<ssize_t>(size)) blocked.take_back();
+    return result;
 }
 
 int Os::sync(int fd) noexcept {

@@ -38,6 +38,7 @@ public:
     virtual int local_name(int fd, sockaddr*, socklen_t*) noexcept;
     virtual int peer_name(int fd, sockaddr*, socklen_t*) noexcept;
     virtual int set_non_blocking(int fd, bool) noexcept;
+    virtual int duplicate(int fd) noexcept;
 
     virtual ssize_t receive(int fd, void* into, std::size_t size) noexcept;
     virtual ssize_t send(int fd, const void* from, std::size_t size) noexcept;
@@ -73,6 +74,8 @@ public:
     virtual ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept;
     virtual ssize_t write_at(
         int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept;
+    /// Into a non-blocking socket, of which EAGAIN speaks; waits for the disk. Never sends SIGPIPE.
+    virtual ssize_t send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept;
     virtual int sync(int fd) noexcept;
     virtual int truncate(int fd, std::uint64_t size) noexcept;
     virtual int set_mode(int fd, mode_t mode) noexcept;

@@ -17,6 +17,7 @@ namespace grove {
 
 namespace detail {
 class FileState;
+struct FileAccess;
 struct CloseFile {
     void operator()(FileState*) const noexcept;
 };
@@ -84,6 +85,7 @@ public:
     [[nodiscard]] int native_handle() const noexcept;  ///< -1: not open
 
 private:
+    friend struct detail::FileAccess;
     explicit File(detail::FileState* state) noexcept : state_{state} {}
 
     std::unique_ptr<detail::FileState, detail::CloseFile> state_;  // null: never opened, or moved away
