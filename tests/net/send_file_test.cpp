@@ -20,6 +20,7 @@ using grove::Errc;
 using grove::File;
 using grove::OpenMode;
 using grove::spawn;
+using grove::net::FileRange;
 using grove::net::send_file;
 using grove::net::Side;
 using grove::net::Socket;
@@ -49,7 +50,7 @@ std::string read_all(Socket& socket) {
 }
 
 /// What arrives of that part.
-std::string arrives(Source& source, const grove::net::FileRange& range, std::pair<Socket, Socket> ends) {
+std::string arrives(Source& source, const FileRange& range, std::pair<Socket, Socket> ends) {
     auto reading = spawn([&] { return read_all(ends.second); });
     send_file(ends.first, source.file, range, patience);
     ends.first.shutdown(Side::write);
@@ -62,18 +63,18 @@ TEST_SUITE_BEGIN("net/send_file");
 
 GROVE_TEST_REAL("a part of a file arrives as it is, small or large, by TCP or a Unix socket") {
     Source source{large};
-    for (const auto& [offset, length] : {std::pair<std::size_t, std::size_t>{0, large},
-                                         {12345, 3 << 20},
-                                         {0, 0},
-                                         {7, 1},
-                                         {0, 64 * 1024},
-                                         {1, 64 * 1024 + 1},
-                                         {large - 100'000, 100'000}}) {
-        const auto expected = source.contents.substr(offset, length);
-        const bool by_tcp = arrives(source, {offset, length}, tcp_pair()) == expected;
-        CHECK_MESSAGE(by_tcp, offset << ' ' << length);
-        const bool by_unix = arrives(source, {offset, length}, Socket::pair()) == expected;
-        CHECK_MESSAGE(by_unix, offset << ' ' << length);
+    for (const FileRange& range : {FileRange{0, large},
+                                   FileRange{12345, 3 << 20},
+                                   FileRange{0, 0},
+                                   FileRange{7, 1},
+                                   FileRange{0, 64 * 1024},
+                                   FileRange{1, 64 * 1024 + 1},
+                                   FileRange{large - 100'000, 100'000}}) {
+        const auto expected = source.contents.substr(range.offset, range.length);
+        const bool by_tcp = arrives(source, range, tcp_pair()) == expected;
+        CHECK_MESSAGE(by_tcp, range.offset << ' ' << range.length);
+        const bool by_unix = arrives(source, range, Socket::pair()) == expected;
+        CHECK_MESSAGE(by_unix, range.offset << ' ' << range.length);
     }
     CHECK(source.file.position() == 0);
 }
@@ -114,7 +115,7 @@ GROVE_TEST_REAL("a peer that is gone is an error that names it, and no signal") 
 
 GROVE_TEST_REAL("a peer that does not read: the deadline ends it, a Timeout, a kill, closing") {
     Source source{large};
-    const grove::net::FileRange all{0, 64 << 20};  // more than the buffers hold
+    const FileRange all{0, 64 << 20};  // more than the buffers hold
     std::filesystem::resize_file(source.scratch / "file", all.length);
     auto [left, right] = tcp_pair();
     Socket& to = left;
