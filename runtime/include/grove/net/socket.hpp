@@ -3,6 +3,7 @@
 #include <grove/base/time.hpp>
 #include <grove/io/detail/close_descriptor.hpp>
 #include <grove/net/address.hpp>
+#include <grove/net/udp_socket.hpp>  // UdpSocket, for who looks for it here
 
 #include <chrono>
 #include <cstddef>
