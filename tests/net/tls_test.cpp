@@ -211,6 +211,19 @@ GROVE_TEST_REAL("a kill in the handshake closes the connection") {
     CHECK(read_piece(silent).empty());
 }
 
+GROVE_TEST_REAL("an exception that ends the handshake is no failure of the handshake") {
+    auto [silent, plain] = tcp_pair();
+    std::error_code ec;
+    auto shaking = spawn([&ec, socket = std::move(plain)]() mutable {
+        (void)TlsSocket::server(std::move(socket), good_server(), ec);
+    });
+    settle();
+    shaking.kill(std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::owner_dead)}));
+    CHECK_THROWS_AS(shaking.get(), std::system_error);
+    CHECK_FALSE(ec);
+    CHECK(read_piece(silent).empty());
+}
+
 GROVE_TEST_REAL("a read ends at its deadline or by a kill, and the next one reads on") {
     auto [client, server] = tls_pair();
     std::error_code ec;
@@ -245,6 +258,15 @@ GROVE_TEST_REAL("what was written by a deadline arrives, and nothing twice") {
     while (const std::size_t n = server.read_some(buffer, patience)) got += n;
     closing.join();
     CHECK(got == written);
+}
+
+GROVE_TEST_REAL("a socket may be destroyed while others wait in it") {
+    auto [client, server] = tls_pair();
+    auto ours = std::make_unique<TlsSocket>(std::move(client));
+    auto reader = spawn([&socket = *ours] { (void)read_piece(socket); });
+    settle();
+    ours.reset();
+    CHECK_THROWS_WITH(reader.get(), doctest::Contains("closed"));
 }
 
 GROVE_TEST_REAL("who waits in a socket that is closed leaves with Errc::closed") {

@@ -186,8 +186,25 @@ void TlsState::shutdown(std::error_code& ec, Deadline by) {
 
 namespace {
 
-std::string peer_of(const TlsState* state) {
-    return state && state->socket ? state->socket.peer().to_string() : std::string{};
+/// Names the peer. Not of a closed socket: it may be gone.
+[[noreturn]] void throw_tls_failed(const char* operation,
+                                   const std::shared_ptr<TlsState>& state,
+                                   std::error_code ec) {
+    const bool known = ec != Errc::closed && state->socket;
+    throw_failed(operation, known ? state->socket.peer().to_string() : std::string{}, ec);
+}
+
+/// Null if ec is set.
+std::shared_ptr<TlsState> prepare_tls(net::Socket plain,
+                                      std::shared_ptr<TlsContextState> context,
+                                      std::string_view host,
+                                      std::error_code& ec) {
+    if (!plain) return closed(ec), nullptr;
+    try {
+        return std::make_shared<TlsState>(std::move(plain), std::move(context), host);
+    } catch (const std::system_error& error) {
+        return ec = error.code(), nullptr;
+    }
 }
 
 std::shared_ptr<TlsState> make_tls(net::Socket plain,
@@ -195,16 +212,11 @@ std::shared_ptr<TlsState> make_tls(net::Socket plain,
                                    std::string_view host,
                                    std::error_code& ec,
                                    Deadline by) {
-    if (!plain) return closed(ec), nullptr;
-    try {
-        auto state = std::make_shared<TlsState>(std::move(plain), std::move(context), host);
-        state->handshake(ec, by);
-        if (ec) state.reset();
-        return state;
-    } catch (const std::system_error& error) {
-        ec = error.code();
-        return nullptr;
-    }
+    auto state = prepare_tls(std::move(plain), std::move(context), host, ec);
+    if (!state) return nullptr;
+    state->handshake(ec, by);
+    if (ec) state.reset();
+    return state;
 }
 
 }  // namespace
@@ -287,7 +299,7 @@ std::size_t TlsSocket::read_some(std::span<std::byte> into, std::error_code& ec,
 std::size_t TlsSocket::read_some(std::span<std::byte> into, Deadline by) {
     std::error_code ec;
     const std::size_t n = read_some(into, ec, by);
-    if (ec) detail::throw_failed("TLS read", detail::peer_of(state_.get()), ec);
+    if (ec) detail::throw_tls_failed("TLS read", state_, ec);
     return n;
 }
 
@@ -301,7 +313,7 @@ std::size_t TlsSocket::write_some(std::span<const std::byte> from, std::error_co
 std::size_t TlsSocket::write_some(std::span<const std::byte> from, Deadline by) {
     std::error_code ec;
     const std::size_t n = write_some(from, ec, by);
-    if (ec) detail::throw_failed("TLS write", detail::peer_of(state_.get()), ec);
+    if (ec) detail::throw_tls_failed("TLS write", state_, ec);
     return n;
 }
 
@@ -316,7 +328,7 @@ void TlsSocket::shutdown(std::error_code& ec, Deadline by) {
 void TlsSocket::shutdown(Deadline by) {
     std::error_code ec;
     shutdown(ec, by);
-    if (ec) detail::throw_failed("TLS shutdown", detail::peer_of(state_.get()), ec);
+    if (ec) detail::throw_tls_failed("TLS shutdown", state_, ec);
 }
 
 void TlsSocket::close() noexcept {
