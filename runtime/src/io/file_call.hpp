@@ -69,36 +69,47 @@ struct CloseCall final : FileCall {
 // More than this in one call the kernel does not take anyway, and the ring has 32 bits for it.
 constexpr std::size_t most_at_once = std::size_t{1} << 30;
 
-struct ReadCall final : FileCall {
-    ReadCall(int f, void* to, std::size_t n, std::uint64_t at) noexcept
-        : FileCall{"File::read", true}, fd{f}, into{to}, size{std::min(n, most_at_once)}, offset{at} {}
-    void prepare(io_uring_sqe* sqe) noexcept override {
-        io_uring_prep_read(sqe, fd, into, static_cast<unsigned>(size), offset);
-    }
-    ssize_t make_once(Os& system) noexcept override { return system.read_at(fd, into, size, offset, 0); }
-    /// Only what memory holds.
-    ssize_t make_at_once(Os& system) noexcept { return system.read_at(fd, into, size, offset, RWF_NOWAIT); }
+/// Bytes between memory and a place in the file. Pointer: void* to read, const void* to write.
+template <class Pointer>
+struct TransferCall : FileCall {
+    TransferCall(const char* name, int f, Pointer m, std::size_t n, std::uint64_t at) noexcept
+        : FileCall{name, true}, fd{f}, memory{m}, size{std::min(n, most_at_once)}, offset{at} {}
+    ssize_t make_once(Os& system) noexcept final { return transfer(system, 0); }
+    /// Only what memory holds, or has room for.
+    ssize_t make_at_once(Os& system) noexcept { return transfer(system, RWF_NOWAIT); }
 
     int fd;
-    void* into;
+    Pointer memory;
     std::size_t size;
     std::uint64_t offset;
+
+protected:
+    ~TransferCall() = default;
+
+private:
+    virtual ssize_t transfer(Os&, int flags) noexcept = 0;
 };
 
-struct WriteCall final : FileCall {
-    WriteCall(int f, const void* data, std::size_t n, std::uint64_t at) noexcept
-        : FileCall{"File::write", true}, fd{f}, from{data}, size{std::min(n, most_at_once)}, offset{at} {}
+struct ReadCall final : TransferCall<void*> {
+    ReadCall(int f, void* into, std::size_t n, std::uint64_t at) noexcept
+        : TransferCall{"File::read", f, into, n, at} {}
     void prepare(io_uring_sqe* sqe) noexcept override {
-        io_uring_prep_write(sqe, fd, from, static_cast<unsigned>(size), offset);
+        io_uring_prep_read(sqe, fd, memory, static_cast<unsigned>(size), offset);
     }
-    ssize_t make_once(Os& system) noexcept override { return system.write_at(fd, from, size, offset, 0); }
-    /// Only what memory has room for.
-    ssize_t make_at_once(Os& system) noexcept { return system.write_at(fd, from, size, offset, RWF_NOWAIT); }
+    ssize_t transfer(Os& system, int flags) noexcept override {
+        return system.read_at(fd, memory, size, offset, flags);
+    }
+};
 
-    int fd;
-    const void* from;
-    std::size_t size;
-    std::uint64_t offset;
+struct WriteCall final : TransferCall<const void*> {
+    WriteCall(int f, const void* from, std::size_t n, std::uint64_t at) noexcept
+        : TransferCall{"File::write", f, from, n, at} {}
+    void prepare(io_uring_sqe* sqe) noexcept override {
+        io_uring_prep_write(sqe, fd, memory, static_cast<unsigned>(size), offset);
+    }
+    ssize_t transfer(Os& system, int flags) noexcept override {
+        return system.write_at(fd, memory, size, offset, flags);
+    }
 };
 
 struct SyncCall final : FileCall {

@@ -50,6 +50,16 @@ ssize_t look_first(int fd, short events) noexcept {
     return ready == 0 ? -EAGAIN : ready;
 }
 
+/// transfer(fd) for a descriptor; where that may block, poll(2) is asked before.
+template <class F>
+auto pipe_call(const char* what, std::size_t size, const PipeState& pipe, short events, F transfer) noexcept {
+    const bool polled = pipe.mode() == PipeMode::polled;
+    return IoCall{what, size, [=](int fd) noexcept {
+                      const ssize_t ready = polled ? look_first(fd, events) : 1;
+                      return ready < 0 ? ready : transfer(fd);
+                  }};
+}
+
 /// On the pool, with a number of its own: this greenlet's may be closed meanwhile.
 template <class F>
 std::size_t on_pool(int fd, std::error_code& ec, F f) {
@@ -69,6 +79,12 @@ std::size_t on_pool(int fd, std::error_code& ec, F f) {
 std::size_t closed_pipe(std::error_code& ec) noexcept {
     ec = Errc::closed;
     return 0;
+}
+
+int release(std::unique_ptr<PipeState, CloseDescriptor>& state) noexcept {
+    const int fd = state ? state->release() : -1;
+    state.reset();
+    return fd;
 }
 
 }  // namespace
@@ -135,12 +151,7 @@ std::size_t ReadPipe::read_some(std::span<std::byte> into, std::error_code& ec, 
     if (!state_) return detail::closed_pipe(ec);
     const auto read = [into](int fd) noexcept { return os().read(fd, into.data(), into.size()); };
     if (state_->mode() == PipeMode::pooled) return detail::on_pool(state_->fd(), ec, read);
-    const bool polled = state_->mode() == PipeMode::polled;
-    const detail::IoCall call{"ReadPipe::read_some", into.size(), [read, polled](int fd) noexcept {
-                                  const ssize_t ready = polled ? detail::look_first(fd, POLLIN) : 1;
-                                  return ready < 0 ? ready : read(fd);
-                              }};
-    return state_->read(call, ec, by);
+    return state_->read(detail::pipe_call("ReadPipe::read_some", into.size(), *state_, POLLIN, read), ec, by);
 }
 
 std::size_t ReadPipe::read_some(std::span<std::byte> into, Deadline by) {
@@ -159,9 +170,7 @@ int ReadPipe::native_handle() const noexcept {
 }
 
 int ReadPipe::release() noexcept {
-    const int fd = state_ ? state_->release() : -1;
-    state_.reset();
-    return fd;
+    return detail::release(state_);
 }
 
 // --- Writing --------------------------------------------------------------------------------------
@@ -179,16 +188,12 @@ WritePipe WritePipe::adopt(int fd) {
 std::size_t WritePipe::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
     if (from.empty()) return ec.clear(), 0;
     if (!state_) return detail::closed_pipe(ec);
-    const bool polled = state_->mode() == PipeMode::polled;
     // That much a pipe takes at once when poll(2) says that it takes anything.
-    if (polled) from = from.first(std::min<std::size_t>(from.size(), PIPE_BUF));
+    if (state_->mode() == PipeMode::polled) from = from.first(std::min<std::size_t>(from.size(), PIPE_BUF));
     const auto write = [from](int fd) noexcept { return os().write(fd, from.data(), from.size()); };
     if (state_->mode() == PipeMode::pooled) return detail::on_pool(state_->fd(), ec, write);
-    const detail::IoCall call{"WritePipe::write_some", from.size(), [write, polled](int fd) noexcept {
-                                  const ssize_t ready = polled ? detail::look_first(fd, POLLOUT) : 1;
-                                  return ready < 0 ? ready : write(fd);
-                              }};
-    return state_->write(call, ec, by);
+    return state_->write(
+        detail::pipe_call("WritePipe::write_some", from.size(), *state_, POLLOUT, write), ec, by);
 }
 
 std::size_t WritePipe::write_some(std::span<const std::byte> from, Deadline by) {
@@ -207,9 +212,7 @@ int WritePipe::native_handle() const noexcept {
 }
 
 int WritePipe::release() noexcept {
-    const int fd = state_ ? state_->release() : -1;
-    state_.reset();
-    return fd;
+    return detail::release(state_);
 }
 
 // --- Making them ----------------------------------------------------------------------------------

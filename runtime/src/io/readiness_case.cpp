@@ -6,15 +6,22 @@
 
 namespace grove::detail {
 
+namespace {
+
+constexpr Descriptor::Direction of_descriptor(ReadinessCaseBase::Direction direction) noexcept {
+    return direction == ReadinessCaseBase::Direction::reading ? Descriptor::reading : Descriptor::writing;
+}
+
+}  // namespace
+
 bool ReadinessCaseBase::ready() const {
-    return descriptor_->look(direction_ == Direction::reading ? Descriptor::reading : Descriptor::writing);
+    return descriptor_->look(of_descriptor(direction_));
 }
 
 void ReadinessCaseBase::enroll(Waiter& waiter) {
     Scheduler* const scheduler = Scheduler::here();
     if (!scheduler) return;  // the wait itself will refuse
-    const auto direction = direction_ == Direction::reading ? Descriptor::reading : Descriptor::writing;
-    waiter.list = &descriptor_->stand_in_line(*scheduler, direction);
+    waiter.list = &descriptor_->stand_in_line(*scheduler, of_descriptor(direction_));
     waiter_ = &waiter;
 }
 
@@ -22,8 +29,7 @@ void ReadinessCaseBase::leave() noexcept {
     if (!waiter_) return;
     const bool told = waiter_->outcome == Waiter::Outcome::notified;
     waiter_ = nullptr;
-    const auto direction = direction_ == Direction::reading ? Descriptor::reading : Descriptor::writing;
-    descriptor_->leave_line(direction, told);
+    descriptor_->leave_line(of_descriptor(direction_), told);
 }
 
 }  // namespace grove::detail

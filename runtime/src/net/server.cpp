@@ -100,7 +100,7 @@ void ServerState::accept_one(Backoff& backoff) {
     try {
         crew_->serve(listener_.accept());
         return backoff.reset();
-    } catch (const std::exception& error) {
+    } catch (const std::exception& error) {  // no kill by one: nobody else has the acceptor's handle
         why = error.what();
     }
     if (listener_) backoff.wait(why);
