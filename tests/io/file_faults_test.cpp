@@ -25,8 +25,8 @@
 #include <cstddef>
 #include <cstdlib>
 #include <fcntl.h>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -40,13 +40,18 @@ using grove::spawn;
 
 namespace {
 
+std::size_t read_eight(File& file) {
+    std::string text(8, '\0');
+    return file.read_some(room(text));
+}
+
 /// A disk that does not answer until it is told to. What is in memory it does not know.
 class StuckDisk final : public grove::detail::Os {
 public:
     ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override {
         if (flags != 0) return -EAGAIN;
         wait();
-        return Os::read_at(fd, into, size, offset, flags);
+        return broken ? -EIO : Os::read_at(fd, into, size, offset, flags);
     }
     int open(const char* path, int flags, mode_t mode) noexcept override {
         if (opens_stick) wait();
@@ -66,6 +71,7 @@ public:
     }
 
     bool opens_stick = false;
+    bool broken = false;  // the answer is EIO
 
 private:
     void wait() {
@@ -85,6 +91,24 @@ void until_waiting(StuckDisk& disk, int n) {
     while (disk.waiting() < n) grove::sleep(1ms);
 }
 
+/// A File there, and its eight bytes.
+struct OnStuckDisk {
+    OnStuckDisk() {
+        put(scratch / "a", "contents");
+        file = std::make_unique<File>(File::open(scratch / "a"));
+    }
+    [[nodiscard]] auto start_reading() {
+        auto reader = spawn([this] { return read_eight(*file); });
+        until_waiting(disk, 1);
+        return reader;
+    }
+
+    const Scratch scratch;
+    StuckDisk disk;
+    const OsScope scope{disk};
+    std::unique_ptr<File> file;
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("io/file_faults");
@@ -92,33 +116,21 @@ TEST_SUITE_BEGIN("io/file_faults");
 // --- A disk that does not answer ---------------------------------------------------------------------
 
 GROVE_TEST_REAL("a killed reader leaves when the disk has let go of its buffer, not before") {
-    const Scratch scratch;
-    put(scratch / "a", "contents");
-    StuckDisk disk;
-    const OsScope scope{disk};
-    File file = File::open(scratch / "a");
-    auto reader = spawn([&] {
-        std::string text(8, '\0');
-        (void)file.read_some(room(text));
-        FAIL("it was killed");
-    });
-    until_waiting(disk, 1);
+    OnStuckDisk stuck;
+    auto reader = stuck.start_reading();
     reader.kill();
     CHECK_FALSE(reader.join(20ms));
-    disk.answer();
+    stuck.disk.answer();
     CHECK(reader.join(10s));
     CHECK(reader.killed());
-    CHECK(file.position() == 0);
-    std::string text(8, '\0');
-    CHECK(file.read_some(room(text)) == 8);
+    CHECK(stuck.file->position() == 0);
+    CHECK(read_eight(*stuck.file) == 8);
 }
 
 GROVE_TEST_REAL("a read that its deadline finds done is no failure, one that never began is") {
-    const Scratch scratch;
-    put(scratch / "a", "contents");
-    StuckDisk disk;
-    const OsScope scope{disk};
-    File file = File::open(scratch / "a");
+    OnStuckDisk stuck;
+    File& file = *stuck.file;
+    StuckDisk& disk = stuck.disk;
     const int threads = grove::detail::FileService::threads;
     std::vector<grove::Greenlet<std::size_t>> readers;
     for (int i = 0; i < threads; ++i) {
@@ -144,36 +156,21 @@ GROVE_TEST_REAL("a read that its deadline finds done is no failure, one that nev
 }
 
 GROVE_TEST_REAL("who waits at the position has it for himself") {
-    const Scratch scratch;
-    put(scratch / "a", "contents");
-    StuckDisk disk;
-    const OsScope scope{disk};
-    File file = File::open(scratch / "a");
-    auto reader = spawn([&] {
-        std::string text(8, '\0');
-        return file.read_some(room(text));
-    });
-    until_waiting(disk, 1);
+    OnStuckDisk stuck;
+    auto reader = stuck.start_reading();
     std::error_code ec;
     std::string text(8, '\0');
-    CHECK(file.read_some(room(text), ec) == 0);
+    CHECK(stuck.file->read_some(room(text), ec) == 0);
     CHECK(ec == Errc::concurrent_use);
-    disk.answer();
+    stuck.disk.answer();
     CHECK(reader.get() == 8);
 }
 
 GROVE_TEST_REAL("close waits for who still reads, and newcomers are refused") {
-    const Scratch scratch;
-    put(scratch / "a", "contents");
-    StuckDisk disk;
-    const OsScope scope{disk};
-    File file = File::open(scratch / "a");
+    OnStuckDisk stuck;
+    File& file = *stuck.file;
     const int fd = file.native_handle();
-    auto reader = spawn([&] {
-        std::string text(8, '\0');
-        return file.read_some(room(text));
-    });
-    until_waiting(disk, 1);
+    auto reader = stuck.start_reading();
     auto closer = spawn([&] { file.close(); });
     CHECK_FALSE(closer.join(10ms));
     CHECK(::fcntl(fd, F_GETFD) >= 0);  // or the number could be another file's by now
@@ -181,35 +178,35 @@ GROVE_TEST_REAL("close waits for who still reads, and newcomers are refused") {
     std::error_code ec;
     (void)file.read_at(0, room(text), ec);
     CHECK(ec == Errc::closed);
-    disk.answer();
+    stuck.disk.answer();
     CHECK(reader.get() == 8);
     CHECK_NOTHROW(closer.get());
     CHECK(::fcntl(fd, F_GETFD) < 0);
 }
 
 GROVE_TEST_REAL("a File that is destroyed, or whose closer is killed, is closed by the last who reads") {
-    const Scratch scratch;
-    put(scratch / "a", "contents");
-    StuckDisk disk;
-    const OsScope scope{disk};
-    std::optional<File> file = File::open(scratch / "a");
-    const int fd = file->native_handle();
-    auto reader = spawn([&] {
-        std::string text(8, '\0');
-        std::error_code ec;
-        return file->read_some(room(text), ec);
-    });
-    until_waiting(disk, 1);
-    auto closer = spawn([&] { file->close(); });
+    OnStuckDisk stuck;
+    const int fd = stuck.file->native_handle();
+    auto reader = stuck.start_reading();
+    auto closer = spawn([&] { stuck.file->close(); });
     grove::yield();
     closer.kill();
     closer.join();
     CHECK(closer.killed());
-    file.reset();
+    stuck.file.reset();
     CHECK(::fcntl(fd, F_GETFD) >= 0);
-    disk.answer();
+    stuck.disk.answer();
     CHECK(reader.get() == 8);
     CHECK(::fcntl(fd, F_GETFD) < 0);
+}
+
+GROVE_TEST_REAL("what fails after the File was destroyed still names it") {
+    OnStuckDisk stuck;
+    stuck.disk.broken = true;
+    auto reader = stuck.start_reading();
+    stuck.file.reset();
+    stuck.disk.answer();
+    CHECK_THROWS_WITH(reader.get(), doctest::Contains(("read " + (stuck.scratch / "a").native()).c_str()));
 }
 
 GROVE_TEST_REAL("open is done to its end: a kill loses no descriptor") {

@@ -34,10 +34,26 @@ std::size_t not_open(std::error_code& ec) noexcept {
     return 0;
 }
 
-void throw_if(const std::error_code& ec, const char* operation, const detail::FileState* file) {
-    if (!ec) return;
-    throw std::system_error{ec, std::string{operation} + (file ? " " + file->path() : "")};
-}
+/// A call that throws and names the file, which may be destroyed meanwhile.
+class Named {
+public:
+    Named(const char* operation, detail::FileState* file) noexcept : operation_{operation}, file_{file} {
+        if (file_) file_->pin();
+    }
+    ~Named() {
+        if (file_) file_->unpin();
+    }
+    Named(const Named&) = delete;
+    Named& operator=(const Named&) = delete;
+
+    void throw_if(const std::error_code& ec) const {
+        if (ec) throw std::system_error{ec, std::string{operation_} + (file_ ? " " + file_->path() : "")};
+    }
+
+private:
+    const char* operation_;
+    detail::FileState* file_;
+};
 
 }  // namespace
 
@@ -58,9 +74,10 @@ File File::open(const std::filesystem::path& path, std::error_code& ec, OpenMode
 }
 
 std::size_t File::read_some(std::span<std::byte> into, Deadline by) {
+    const Named call{"read", state_.get()};
     std::error_code ec;
     const std::size_t n = read_some(into, ec, by);
-    throw_if(ec, "read", state_.get());
+    call.throw_if(ec);
     return n;
 }
 
@@ -69,9 +86,10 @@ std::size_t File::read_some(std::span<std::byte> into, std::error_code& ec, Dead
 }
 
 std::size_t File::write_some(std::span<const std::byte> from, Deadline by) {
+    const Named call{"write", state_.get()};
     std::error_code ec;
     const std::size_t n = write_some(from, ec, by);
-    throw_if(ec, "write", state_.get());
+    call.throw_if(ec);
     return n;
 }
 
@@ -80,9 +98,10 @@ std::size_t File::write_some(std::span<const std::byte> from, std::error_code& e
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) {
+    const Named call{"read", state_.get()};
     std::error_code ec;
     const std::size_t n = read_at(offset, into, ec);
-    throw_if(ec, "read", state_.get());
+    call.throw_if(ec);
     return n;
 }
 
@@ -91,9 +110,10 @@ std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into, std::
 }
 
 std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from) {
+    const Named call{"write", state_.get()};
     std::error_code ec;
     const std::size_t n = write_at(offset, from, ec);
-    throw_if(ec, "write", state_.get());
+    call.throw_if(ec);
     return n;
 }
 
@@ -110,9 +130,10 @@ void File::seek(std::uint64_t position) noexcept {
 }
 
 std::uint64_t File::size() const {
+    const Named call{"size of", state_.get()};
     std::error_code ec;
     const std::uint64_t bytes = size(ec);
-    throw_if(ec, "size of", state_.get());
+    call.throw_if(ec);
     return bytes;
 }
 
@@ -129,9 +150,10 @@ std::uint64_t File::size(std::error_code& ec) const {
 }
 
 void File::resize(std::uint64_t bytes) {
+    const Named call{"resize", state_.get()};
     std::error_code ec;
     resize(bytes, ec);
-    throw_if(ec, "resize", state_.get());
+    call.throw_if(ec);
 }
 
 void File::resize(std::uint64_t bytes, std::error_code& ec) {
@@ -144,9 +166,10 @@ void File::resize(std::uint64_t bytes, std::error_code& ec) {
 }
 
 void File::sync() {
+    const Named call{"sync", state_.get()};
     std::error_code ec;
     sync(ec);
-    throw_if(ec, "sync", state_.get());
+    call.throw_if(ec);
 }
 
 void File::sync(std::error_code& ec) {
@@ -158,9 +181,10 @@ void File::sync(std::error_code& ec) {
 }
 
 void File::close() {
+    const Named call{"close", state_.get()};
     std::error_code ec;
     close(ec);
-    throw_if(ec, "close", state_.get());
+    call.throw_if(ec);
 }
 
 void File::close(std::error_code& ec) {

@@ -127,7 +127,8 @@ void FileState::end() noexcept {
             log(Level::error, "close " + path_ + ": " + std::generic_category().message(-result));
         }
     }
-    delete this;
+    ended_ = true;
+    if (pins_ == 0) delete this;
 }
 
 void CloseFile::operator()(FileState* file) const noexcept {

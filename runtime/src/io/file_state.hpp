@@ -54,6 +54,12 @@ public:
     void close(std::error_code& ec);
     void abandon() noexcept;  ///< its File is gone
 
+    /// Keeps this, not the descriptor: for its name.
+    void pin() noexcept { ++pins_; }
+    void unpin() noexcept {
+        if (--pins_ == 0 && ended_) delete this;
+    }
+
     [[nodiscard]] int fd() const noexcept { return closed_ ? -1 : fd_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
@@ -88,11 +94,13 @@ private:
     int fd_;
     const bool writes_;
     bool closed_ = false;    // for newcomers
-    bool orphaned_ = false;  // the last user destroys it
+    bool orphaned_ = false;  // the last user ends it
+    bool ended_ = false;     // the last pin destroys it
     bool moving_ = false;
     bool reads_at_once_ = true;
     bool writes_at_once_ = true;
     std::uint32_t users_ = 0;
+    std::uint32_t pins_ = 0;
     WaitList unused_;  // who wants to close it
 };
 

@@ -95,7 +95,8 @@ private:
 [[nodiscard]] std::string read_file(const std::filesystem::path&);
 [[nodiscard]] std::string read_file(const std::filesystem::path&, std::error_code& ec);
 
-/// Replaces the file as a whole: a reader, or a crash, sees the old contents or the new. Keeps the
+/// Replaces the file as a whole: a reader, or a crash, sees the old contents or the new. The contents are on
+/// the device on return, the name may follow: a crash soon after can bring back the old ones. Keeps the
 /// permissions of the old one. A symbolic link is replaced, not followed. Blocks.
 void write_file(const std::filesystem::path&, std::string_view contents);
 void write_file(const std::filesystem::path&, std::string_view contents, std::error_code& ec);
