@@ -39,11 +39,13 @@ public:
         ++watches_;
         return real_->watch(fd, watch);
     }
+    void rearm(int fd, grove::detail::Readiness what) noexcept override { real_->rearm(fd, what); }
     void forget(int fd) noexcept override { real_->forget(fd); }
     grove::Clock::time_point now() noexcept override { return real_->now(); }
+    const char* name() const noexcept override { return real_->name(); }
 
 private:
-    std::unique_ptr<EventLoop> real_ = grove::detail::make_epoll_loop();
+    std::unique_ptr<EventLoop> real_ = grove::detail::make_event_loop();
     int& watches_;
 };
 

@@ -13,7 +13,7 @@ namespace grove::testing {
 class VirtualLoop final : public detail::EventLoop {
 public:
     explicit VirtualLoop(std::function<bool()> is_busy)
-        : real_{detail::make_epoll_loop()}, is_busy_{std::move(is_busy)} {}
+        : real_{detail::make_event_loop()}, is_busy_{std::move(is_busy)} {}
 
     bool poll(Deadline by) override {
         if (real_->poll(Clock::time_point{})) return true;
@@ -27,8 +27,10 @@ public:
     void deliver() noexcept override { real_->deliver(); }
     void wake() noexcept override { real_->wake(); }
     std::error_code watch(int fd, detail::FdWatch& watch) override { return real_->watch(fd, watch); }
+    void rearm(int fd, detail::Readiness what) noexcept override { real_->rearm(fd, what); }
     void forget(int fd) noexcept override { real_->forget(fd); }
     Clock::time_point now() noexcept override { return now_; }
+    const char* name() const noexcept override { return real_->name(); }
 
 private:
     std::unique_ptr<detail::EventLoop> real_;

@@ -23,6 +23,8 @@ std::shared_ptr<spdlog::logger> logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) noexcept {
     switch (level) {
+        case Level::debug:
+            return spdlog::level::debug;
         case Level::info:
             return spdlog::level::info;
         case Level::warning:

@@ -6,7 +6,7 @@
 
 namespace grove::detail {
 
-enum class Level { info, warning, error };
+enum class Level { debug, info, warning, error };
 
 /// Says something to whoever runs the program: on stderr, under the name "grove". A program that registers an
 /// spdlog logger of that name gets it there instead. Callers do the formatting; none of this is for hot

@@ -32,7 +32,7 @@ struct RuntimeControl;
 
 /// What a runtime stands on; a test puts others in place.
 struct Environment {
-    std::unique_ptr<EventLoop> loop;  ///< null: epoll
+    std::unique_ptr<EventLoop> loop;  ///< null: GROVE_POLLER's
     Os* os = nullptr;                 ///< null: the system
     std::uint64_t shuffle_seed = 0;   ///< not 0: ready greenlets run in an order drawn from it
     bool virtual_time = false;        ///< nobody watches how long a greenlet runs: that is real time

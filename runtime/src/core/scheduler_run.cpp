@@ -59,7 +59,7 @@ struct Scheduler::MainGreenlet final : GreenletState {
 Scheduler::Scheduler(const RunOptions& options, Environment environment)
     : slots_{ThreadSlots::of_this_thread()},
       os_{environment.os ? environment.os : &real_os()},
-      loop_{environment.loop ? std::move(environment.loop) : make_epoll_loop()},
+      loop_{environment.loop ? std::move(environment.loop) : make_event_loop()},
       timers_{loop_->now()},
       control_{std::make_shared<RuntimeControl>(options.switch_interval)},
       gil_state_{&GilAccess::state(control_->gil)},

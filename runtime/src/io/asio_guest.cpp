@@ -85,8 +85,10 @@ public:
         operations.pop();
         left_over_ = !operations.empty();
         operations.push(&task);
-        if (!left_over_) inner_.*get(Awake{}) = false;
-        return !left_over_;
+        if (left_over_) return false;
+        inner_.*get(Awake{}) = false;
+        scheduler_.loop().rearm(fd_, Readiness::readable);
+        return true;
     }
     [[nodiscard]] bool has_work() const noexcept override { return inner_.*get(OutstandingWork{}) > 0; }
 

@@ -66,7 +66,8 @@ private:
     struct Child final : FdWatch {
         Child(UniqueFd fd, ChildReaper& r) noexcept : pidfd{std::move(fd)}, reaper{r} {}
         void on_ready(Readiness) noexcept override {
-            if (!has_ended(pidfd.get())) return;
+            if (!has_ended(pidfd.get()))
+                return reaper.scheduler_.loop().rearm(pidfd.get(), Readiness::readable);
             reaper.scheduler_.loop().forget(pidfd.get());
             reaper.children_.erase(self);
         }

@@ -109,6 +109,7 @@ inline Descriptor::Woken Descriptor::wait(Scheduler& scheduler,
     if (has_passed(by, scheduler)) return at_deadline();
     if (!os().keeps_its_word()) forget();
     if (const std::error_code why = watch(scheduler)) return failed(why);
+    rearm(direction);
     const OutsideWork outside{scheduler};
     const bool told = detail::wait(line, by, what);
     if (fd_ < 0) return failed(Errc::closed);
@@ -170,10 +171,13 @@ std::size_t Descriptor::perform_on_thread(Direction direction,
 
 bool Descriptor::look(Direction direction) noexcept {
     if (fd_ < 0) return true;
-    if (!ready_[direction]) return false;
+    if (!ready_[direction] && watched_) {
+        rearm(direction);
+        return false;
+    }
     pollfd entry{.fd = fd_, .events = direction == reading ? short{POLLIN} : short{POLLOUT}, .revents = 0};
     const bool now = os().poll(&entry, 1, Clock::time_point{}) != 0;
-    if (!now) ready_[direction] = false;  // the loop will tell
+    ready_[direction] = now;  // if not, the loop will tell
     return now;
 }
 
@@ -181,6 +185,7 @@ WaitList& Descriptor::stand_in_line(Scheduler& scheduler, Direction direction) {
     const auto refuse = [](std::error_code why) { throw std::system_error{why, "select"}; };
     if (taken(direction)) refuse(Errc::concurrent_use);
     if (const std::error_code why = watch(scheduler)) refuse(why);
+    rearm(direction);
     scheduler.add_outside();
     ++pins_;
     return waiters_[direction];
@@ -217,6 +222,11 @@ std::error_code Descriptor::watch(Scheduler& scheduler) {
     watched_ = &watched;
     control_ = scheduler.control();
     return {};
+}
+
+void Descriptor::rearm(Direction direction) noexcept {
+    const auto what = direction == reading ? Readiness::readable : Readiness::writable;
+    watched_->scheduler().loop().rearm(fd_, what);
 }
 
 void Descriptor::forget() noexcept {

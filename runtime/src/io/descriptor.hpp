@@ -139,8 +139,9 @@ private:
     void pass_on(Direction) noexcept;
     void unpin() noexcept;
     [[nodiscard]] std::error_code watch(Scheduler&);
-    void forget() noexcept;  // Requires: a greenlet, or the Gil of the runtime that watches
-    void close() noexcept;   // the same
+    void rearm(Direction) noexcept;  // Requires: watched_
+    void forget() noexcept;          // Requires: a greenlet, or the Gil of the runtime that watches
+    void close() noexcept;           // the same
     void abandon() noexcept;
 
     int fd_;  // -1: closed

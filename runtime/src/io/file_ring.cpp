@@ -161,7 +161,9 @@ void FileRing::submit() noexcept {
 // --- what comes out ---------------------------------------------------------------------------------
 
 void FileRing::on_ready(Readiness) noexcept {
-    // The eventfd's count is not read: it is watched for edges.
+    eventfd_t results = 0;
+    (void)::eventfd_read(event_fd_, &results);
+    scheduler_.loop().rearm(event_fd_, Readiness::readable);
     (void)io_uring_get_events(&ring_);
     reap();
 }

@@ -156,7 +156,7 @@ private:
         std::array<unsigned char, 64> numbers;
         for (;;) {
             const ssize_t n = os().read(reading_.get(), numbers.data(), numbers.size());
-            if (n <= 0 && n != -EINTR) return;
+            if (n <= 0 && n != -EINTR) return scheduler_.loop().rearm(reading_.get(), Readiness::readable);
             for (ssize_t i = 0; i < n; ++i) dispatch(numbers[static_cast<std::size_t>(i)]);
         }
     }

@@ -1,18 +1,16 @@
 #include <grove/base/assert.hpp>
 
 #include "platform/event_loop.hpp"
+#include "platform/loop_wake.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <limits>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -40,22 +38,6 @@ constexpr Key wake_key{std::numeric_limits<std::uint32_t>::max(), 0};
 [[noreturn]] GROVE_COLD void throw_errno(const char* what) {
     throw std::system_error{errno, std::generic_category(), what};
 }
-
-/// A descriptor of the loop's own.
-class OwnFd {
-public:
-    OwnFd(int fd, const char* what) : fd_{fd} {
-        if (fd_ < 0) throw_errno(what);
-    }
-    OwnFd(const OwnFd&) = delete;
-    OwnFd& operator=(const OwnFd&) = delete;
-    ~OwnFd() { ::close(fd_); }
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-
-private:
-    int fd_;
-};
 
 /// An error (EPOLLERR) is no hang-up: a UDP socket outlives it. Whoever reads or writes next learns of it.
 [[nodiscard]] Readiness to_readiness(std::uint32_t events) noexcept {
@@ -103,17 +85,18 @@ private:
 /// event.
 ///
 /// poll() may run while another thread holds the Gil and calls watch() or forget(). It touches events_, epoll
-/// and woken_ alone; watches_ belongs to the rest.
+/// and wake_ alone; watches_ belongs to the rest.
 class EpollLoop final : public EventLoop {
 public:
     EpollLoop();
 
     bool poll(Deadline) override;
     void deliver() noexcept override;
-    void wake() noexcept override;
+    void wake() noexcept override { wake_.wake(); }
     [[nodiscard]] std::error_code watch(int fd, FdWatch&) override;
     void forget(int fd) noexcept override;
     [[nodiscard]] Clock::time_point now() noexcept override { return Clock::now(); }
+    [[nodiscard]] const char* name() const noexcept override { return "epoll"; }
 
 private:
     struct Watch {
@@ -125,21 +108,17 @@ private:
     void deliver_one(const epoll_event&) noexcept;
 
     OwnFd epoll_;
-    OwnFd wake_fd_;
+    LoopWake wake_;
     EpollWait timed_wait_;
     std::vector<epoll_event> events_;
-    std::size_t collected_ = 0;       // of events_, by the last poll
-    std::atomic<bool> woken_{false};  // wake() was called since the last poll: the next call need not write
-    std::vector<Watch> watches_;      // by descriptor number
+    std::size_t collected_ = 0;   // of events_, by the last poll
+    std::vector<Watch> watches_;  // by descriptor number
 };
 
-EpollLoop::EpollLoop()
-    : epoll_{::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"},
-      wake_fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd"},
-      events_(first_events) {
+EpollLoop::EpollLoop() : epoll_{::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"}, events_(first_events) {
     // Edge-triggered: each write wakes us again, though the counter is never read.
     epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = wake_key.packed()}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_fd_.get(), &event) != 0) throw_errno("epoll_ctl");
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.fd(), &event) != 0) throw_errno("epoll_ctl");
 }
 
 // --- what happened ---------------------------------------------------------------------------
@@ -150,9 +129,7 @@ bool EpollLoop::poll(Deadline by) {
     if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
     collected_ = static_cast<std::size_t>(std::max(count, 0));
     if (collected_ == events_.size()) events_.resize(2 * events_.size());  // for the next
-    // After the wait, so that a wake() from here on writes again; and with acquire, so that whoever did not
-    // write because the flag was set has his message seen by what follows this poll.
-    woken_.exchange(false, std::memory_order_acq_rel);
+    wake_.slept();
     return collected_ > 0;
 }
 
@@ -180,14 +157,6 @@ void EpollLoop::deliver_one(const epoll_event& event) noexcept {
         // Nobody's: out with it. (While the number is watched again, that would hit the new watch instead.)
         ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, static_cast<int>(key.fd), nullptr);
     }
-}
-
-void EpollLoop::wake() noexcept {
-    if (woken_.exchange(true, std::memory_order_acq_rel)) return;
-    const int saved_errno = errno;  // of the code that a signal handler interrupted
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_fd_.get(), &one, sizeof one);
-    errno = saved_errno;
 }
 
 // --- who is told -----------------------------------------------------------------------------

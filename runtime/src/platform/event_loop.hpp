@@ -12,11 +12,15 @@ enum class Readiness : unsigned {
     none = 0,
     readable = 1,
     writable = 2,
-    hangup = 4,  ///< the peer has finished sending, or the connection is broken: stays so for good
+    hangup = 4,  ///< the peer has finished sending, or the connection is broken: stays so for good. Not told
+                 ///< by a loop that needs rearm().
 };
 
 [[nodiscard]] constexpr Readiness operator|(Readiness a, Readiness b) noexcept {
     return static_cast<Readiness>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+[[nodiscard]] constexpr Readiness without(Readiness set, Readiness bit) noexcept {
+    return static_cast<Readiness>(static_cast<unsigned>(set) & ~static_cast<unsigned>(bit));
 }
 [[nodiscard]] constexpr bool has(Readiness set, Readiness bit) noexcept {
     return (static_cast<unsigned>(set) & static_cast<unsigned>(bit)) != 0;
@@ -33,6 +37,8 @@ protected:
 
 /// Where the scheduler sleeps, behind four verbs: poll, wake, watch, now. Knows descriptors and time, nothing
 /// of greenlets; a test puts a virtual clock or a simulated network in its place.
+///
+/// A watch is told of changes (edge-triggered), once each; rearm() is for loops that cannot.
 ///
 /// poll() collects what happened and may run without the Gil; deliver() tells the watches and runs under it.
 /// All but wake() is called by the runtime's thread, or by a thread that holds its Gil.
@@ -51,13 +57,24 @@ public:
     /// From now on, tells `watch` of each change (edge-triggered), first of the state the descriptor is in.
     /// An error (EPERM: a regular file is always ready) leaves it unwatched.
     [[nodiscard]] virtual std::error_code watch(int fd, FdWatch& watch) = 0;
-    /// Ends that. To be called before the descriptor is closed.
+    /// The watch was told of this, has found nothing left there, and waits to be told again. A loop that
+    /// knows states, not changes, looks from here on; until then it is silent, and nobody spins on what
+    /// nobody wants. Nothing to do for the others.
+    virtual void rearm(int fd, Readiness what) noexcept { (void)fd, (void)what; }
+    /// Ends watching. To be called before the descriptor is closed.
     virtual void forget(int fd) noexcept = 0;
     /// The time, read now.
     [[nodiscard]] virtual Clock::time_point now() noexcept = 0;
+    /// For reports: "epoll", "asio".
+    [[nodiscard]] virtual const char* name() const noexcept = 0;
 };
 
 /// The loop on edge-triggered epoll.
 [[nodiscard]] std::unique_ptr<EventLoop> make_epoll_loop();
+/// The loop on nothing but Boost.Asio, for other systems and as a cross-check (decisions/0012).
+[[nodiscard]] std::unique_ptr<EventLoop> make_asio_loop();
+/// The one that GROVE_POLLER names: epoll, or asio. Epoll if it is not set. **Throws** std::invalid_argument
+/// if it is neither.
+[[nodiscard]] std::unique_ptr<EventLoop> make_event_loop();
 
 }  // namespace grove::detail

@@ -1,14 +1,21 @@
 #include "platform/event_loop.hpp"
 
+#include <grove/core/runtime.hpp>
+
+#include "core/scheduler.hpp"
+#include "support/child_process.hpp"
+
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -19,12 +26,21 @@ using grove::Deadline;
 using grove::detail::EventLoop;
 using grove::detail::FdWatch;
 using grove::detail::has;
-using grove::detail::make_epoll_loop;
 using grove::detail::Readiness;
 
 namespace {
 
 constexpr auto soon = 10s;  // longer than anything here takes
+
+/// The loops there are. What is said of one is true of each.
+struct Epoll {
+    static std::unique_ptr<EventLoop> make() { return grove::detail::make_epoll_loop(); }
+    static constexpr bool tells_changes = true;  // the others need rearm()
+};
+struct Asio {
+    static std::unique_ptr<EventLoop> make() { return grove::detail::make_asio_loop(); }
+    static constexpr bool tells_changes = false;
+};
 
 /// Two connected sockets that do not block.
 struct Pair {
@@ -43,6 +59,10 @@ struct Pair {
     [[nodiscard]] int ours() const { return fds[0]; }
     [[nodiscard]] int theirs() const { return fds[1]; }
     void peer_sends(char c = 'x') const { CHECK(::send(theirs(), &c, 1, MSG_NOSIGNAL) == 1); }
+    void we_read() const {
+        char c = 0;
+        CHECK(::recv(ours(), &c, 1, 0) == 1);
+    }
     void close_ours() { close_one(fds[0]); }
     void close_theirs() { close_one(fds[1]); }
 
@@ -79,12 +99,15 @@ int busy_turns(EventLoop& loop) {
 
 }  // namespace
 
-TEST_SUITE_BEGIN("platform/epoll_loop");
+TEST_SUITE_BEGIN("platform/event_loop");
 
 // --- readiness ------------------------------------------------------------------------------------
 
-TEST_CASE("a watch is first told of the present state, then of each change once") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a watch is first told of the present state, then of each change once",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     const Pair pair;
     Keeper keeper;
     REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
@@ -96,19 +119,56 @@ TEST_CASE("a watch is first told of the present state, then of each change once"
     pair.peer_sends();
     turn(*loop);
     CHECK(keeper.told == 2);
-    CHECK(keeper.last == (Readiness::readable | Readiness::writable));
+    CHECK(has(keeper.last, Readiness::readable));
 
     CHECK(busy_turns(*loop) == 0);  // nobody read it, but that is no change
     CHECK(keeper.told == 2);
 
+    pair.we_read();
+    loop->rearm(pair.ours(), Readiness::readable);
+    CHECK(busy_turns(*loop) == 0);
     pair.peer_sends();
     turn(*loop);
     CHECK(keeper.told == 3);
+    CHECK(has(keeper.last, Readiness::readable));
     loop->forget(pair.ours());
 }
 
-TEST_CASE("a peer that has finished sending shows as readable and hung up") {
-    const auto loop = make_epoll_loop();
+TEST_CASE("a watch that is armed again hears of what came before that") {
+    const auto loop = grove::detail::make_asio_loop();
+    const Pair pair;
+    Keeper keeper;
+    REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
+    pair.peer_sends();
+    turn(*loop);
+    pair.we_read();
+    pair.peer_sends();
+    CHECK(busy_turns(*loop) == 0);
+
+    for (int i = 0; i < 3; ++i) loop->rearm(pair.ours(), Readiness::readable);
+    turn(*loop);
+    CHECK(keeper.told == 2);
+    CHECK(keeper.last == Readiness::readable);
+    CHECK(busy_turns(*loop) == 0);
+    loop->forget(pair.ours());
+}
+
+TEST_CASE("a descriptor that others expect to block is left blocking") {
+    const auto loop = grove::detail::make_asio_loop();
+    const Pair pair;
+    ::fcntl(pair.ours(), F_SETFL, 0);
+    Keeper keeper;
+    REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
+    for (int i = 0; i < 3; ++i) {
+        turn(*loop);
+        loop->rearm(pair.ours(), Readiness::writable);
+        CHECK((::fcntl(pair.ours(), F_GETFL) & O_NONBLOCK) == 0);
+    }
+    loop->forget(pair.ours());
+}
+
+TEST_CASE_TEMPLATE("a peer that has finished sending shows as readable and hung up", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     const Pair pair;
     Keeper keeper;
     REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
@@ -116,12 +176,17 @@ TEST_CASE("a peer that has finished sending shows as readable and hung up") {
 
     turn(*loop);
 
-    CHECK(keeper.last == (Readiness::readable | Readiness::writable | Readiness::hangup));
+    CHECK(has(keeper.last, Readiness::readable));
+    CHECK(has(keeper.last, Readiness::writable));
+    CHECK(has(keeper.last, Readiness::hangup) == Loop::tells_changes);
     loop->forget(pair.ours());
 }
 
-TEST_CASE("the writing end of a pipe is writable, and so learns that nobody reads any more") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("the writing end of a pipe is writable, and so learns that nobody reads any more",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     std::array<int, 2> pipe{};
     REQUIRE(::pipe2(pipe.data(), O_NONBLOCK | O_CLOEXEC) == 0);
     const std::vector<char> much(1 << 20);
@@ -139,8 +204,11 @@ TEST_CASE("the writing end of a pipe is writable, and so learns that nobody read
     ::close(pipe[1]);
 }
 
-TEST_CASE("a regular file cannot be watched: EPERM, and the loop keeps nothing of it") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a regular file cannot be watched: EPERM, and the loop keeps nothing of it",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     Keeper keeper;
     const int fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
@@ -151,8 +219,8 @@ TEST_CASE("a regular file cannot be watched: EPERM, and the loop keeps nothing o
     ::close(fd);
 }
 
-TEST_CASE("more descriptors than one poll brings are all told, each once") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("more descriptors than one poll brings are all told, each once", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     std::vector<std::unique_ptr<Pair>> pairs;
     std::vector<Keeper> keepers(600);
     for (Keeper& keeper : keepers) {
@@ -163,15 +231,16 @@ TEST_CASE("more descriptors than one poll brings are all told, each once") {
     int turns = 0;
     while (turn(*loop)) ++turns;
 
-    CHECK(turns == 2);  // 256, then room for 512
+    CHECK(turns >= 1);
+    if (Loop::tells_changes) CHECK(turns == 2);  // 256, then room for 512
     for (const Keeper& keeper : keepers) REQUIRE(keeper.told == 1);
     for (const auto& pair : pairs) loop->forget(pair->ours());
 }
 
 // --- watches that are gone -------------------------------------------------------------------------
 
-TEST_CASE("a watch that was forgotten between poll and deliver hears nothing") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a watch that was forgotten between poll and deliver hears nothing", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     const Pair pair;
     Keeper keeper;
     REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
@@ -183,7 +252,7 @@ TEST_CASE("a watch that was forgotten between poll and deliver hears nothing") {
     CHECK(keeper.told == 0);
 }
 
-TEST_CASE("a watch that another one of the same batch forgets hears nothing") {
+TEST_CASE_TEMPLATE("a watch that another one of the same batch forgets hears nothing", Loop, Epoll, Asio) {
     struct Forgetting final : FdWatch {
         void on_ready(Readiness) noexcept override {
             ++told;
@@ -193,7 +262,7 @@ TEST_CASE("a watch that another one of the same batch forgets hears nothing") {
         int other_fd = -1;
         int told = 0;
     };
-    const auto loop = make_epoll_loop();
+    const auto loop = Loop::make();
     const Pair one, two;
     Forgetting first, second;
     first.loop = second.loop = loop.get();
@@ -209,8 +278,11 @@ TEST_CASE("a watch that another one of the same batch forgets hears nothing") {
     loop->forget(two.ours());
 }
 
-TEST_CASE("an event of a closed descriptor does not reach the next user of its number") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("an event of a closed descriptor does not reach the next user of its number",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     Pair before;
     Keeper old_keeper, new_keeper;
     REQUIRE_FALSE(loop->watch(before.ours(), old_keeper));
@@ -232,8 +304,11 @@ TEST_CASE("an event of a closed descriptor does not reach the next user of its n
     loop->forget(number);
 }
 
-TEST_CASE("a closed descriptor that lives on in a duplicate wakes nobody's watch") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a closed descriptor that lives on in a duplicate wakes nobody's watch",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     Pair before;
     Keeper old_keeper, new_keeper;
     REQUIRE_FALSE(loop->watch(before.ours(), old_keeper));
@@ -257,8 +332,8 @@ TEST_CASE("a closed descriptor that lives on in a duplicate wakes nobody's watch
     ::close(duplicate);
 }
 
-TEST_CASE("a descriptor that was given away alive wakes the loop once at most") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a descriptor that was given away alive wakes the loop once at most", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     const Pair pair;
     Keeper keeper;
     REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
@@ -275,8 +350,11 @@ TEST_CASE("a descriptor that was given away alive wakes the loop once at most") 
     CHECK(keeper.told == 1);
 }
 
-TEST_CASE("a descriptor that was forgotten can be watched again, before its next event and after") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a descriptor that was forgotten can be watched again, before its next event and after",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     const Pair pair;
     Keeper first, second, third;
     REQUIRE_FALSE(loop->watch(pair.ours(), first));
@@ -300,8 +378,12 @@ TEST_CASE("a descriptor that was forgotten can be watched again, before its next
 
 // --- sleep and wake -------------------------------------------------------------------------------
 
-TEST_CASE("poll waits until its deadline, to less than a millisecond, and then says that nothing happened") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE(
+    "poll waits until its deadline, to less than a millisecond, and then says that nothing happened",
+    Loop,
+    Epoll,
+    Asio) {
+    const auto loop = Loop::make();
     const auto by = loop->now() + 3ms + 300us;
 
     CHECK_FALSE(loop->poll(by));
@@ -309,8 +391,8 @@ TEST_CASE("poll waits until its deadline, to less than a millisecond, and then s
     CHECK(loop->now() >= by);
 }
 
-TEST_CASE("a deadline that has passed only looks") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a deadline that has passed only looks", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     for (const auto by : {Clock::time_point{}, Clock::time_point::min(), Clock::now() - 1h}) {
         CHECK_FALSE(loop->poll(by));
     }
@@ -322,8 +404,8 @@ TEST_CASE("a deadline that has passed only looks") {
     loop->forget(pair.ours());
 }
 
-TEST_CASE("a wake ends the next poll, many wakes one") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a wake ends the next poll, many wakes one", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     for (int i = 0; i < 1000; ++i) loop->wake();
 
     CHECK(turn(*loop, Deadline{}));
@@ -333,8 +415,8 @@ TEST_CASE("a wake ends the next poll, many wakes one") {
     CHECK(turn(*loop, Deadline{}));
 }
 
-TEST_CASE("a wake from another thread ends a sleep, time after time") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a wake from another thread ends a sleep, time after time", Loop, Epoll, Asio) {
+    const auto loop = Loop::make();
     std::jthread waker{[&](const std::stop_token& stop) {
         while (!stop.stop_requested()) loop->wake();
     }};
@@ -348,8 +430,11 @@ namespace {
 EventLoop* woken_by_signal = nullptr;
 }
 
-TEST_CASE("a signal ends a sleep early, and its handler may wake the loop and leave errno alone") {
-    const auto loop = make_epoll_loop();
+TEST_CASE_TEMPLATE("a signal ends a sleep early, and its handler may wake the loop and leave errno alone",
+                   Loop,
+                   Epoll,
+                   Asio) {
+    const auto loop = Loop::make();
     woken_by_signal = loop.get();
     struct sigaction action {
     }, before{};
@@ -369,6 +454,35 @@ TEST_CASE("a signal ends a sleep early, and its handler may wake the loop and le
     CHECK(errno == ENOTTY);
     CHECK(turn(*loop));
     ::sigaction(SIGALRM, &before, nullptr);
+}
+
+// --- which one ------------------------------------------------------------------------------------
+
+TEST_CASE("GROVE_POLLER chooses the loop, and a word that means nothing is an error that says so") {
+    using grove::testing::run_child;
+    const auto run_with = [](const char* wish, const char* expected) {
+        return run_child([=] {
+            ::setenv("GROVE_POLLER", wish, 1);
+            grove::run([=] {
+                const char* const name = grove::detail::Scheduler::here()->loop().name();
+                if (std::string_view{name} != expected) std::_Exit(3);
+            });
+        });
+    };
+    CHECK(run_with("", "epoll").exit_code == 0);
+    CHECK(run_with("epoll", "epoll").exit_code == 0);
+    CHECK(run_with("asio", "asio").exit_code == 0);
+
+    const auto wrong = run_child([] {
+        ::setenv("GROVE_POLLER", "magic", 1);
+        try {
+            grove::run([] {});
+        } catch (const std::invalid_argument& error) {
+            if (error.what() == std::string_view{"GROVE_POLLER is neither epoll nor asio: magic"})
+                std::_Exit(7);
+        }
+    });
+    CHECK(wrong.exit_code == 7);
 }
 
 TEST_SUITE_END();
