@@ -363,7 +363,7 @@ GROVE_TEST_REAL("who connects to a Unix listener with a full backlog waits for r
     (void)Socket::connect(listener.local(), ec, 20ms);
     CHECK(ec == std::errc::timed_out);
     auto second = spawn([&] { return Socket::connect(listener.local(), patience).peer(); });
-    grove::sleep(5ms);
+    settle();
     (void)listener.accept(patience);
     CHECK(second.get() == listener.local());
 }

@@ -282,7 +282,7 @@ GROVE_TEST_REAL("who waits in a socket that is closed leaves with Errc::closed")
         while (!ec) grove::write(socket, much, ec, patience);
         return ec;
     });
-    grove::sleep(10ms);
+    settle();
     client.close();
     CHECK(reader.get() == Errc::closed);
     CHECK(writer.get() == Errc::closed);

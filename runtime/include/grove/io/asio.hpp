@@ -89,14 +89,14 @@ requires ReadStream<S> && WriteStream<S>
 class AsioStream {
 public:
     using next_layer_type = S;
-    using lowest_layer_type = S;
+    using lowest_layer_type = AsioStream;  // asio::ssl asks it for its executor
     using executor_type = boost::asio::io_context::executor_type;
 
     explicit AsioStream(S stream) noexcept(std::is_nothrow_move_constructible_v<S>)
         : stream_{std::move(stream)} {}
 
     [[nodiscard]] S& next_layer() noexcept { return stream_; }
-    [[nodiscard]] S& lowest_layer() noexcept { return stream_; }
+    [[nodiscard]] AsioStream& lowest_layer() noexcept { return *this; }
     [[nodiscard]] executor_type get_executor() const { return asio_context().get_executor(); }
     /// The most a call may take from now on; std::errc::timed_out then. Never, at first.
     void expires_after(std::optional<Clock::duration> delay) noexcept { delay_ = delay; }
