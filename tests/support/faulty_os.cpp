@@ -70,6 +70,16 @@ int FaultyOs::send_batch(int fd, mmsghdr* messages, unsigned count) noexcept {
     return error ? -error : real_.send_batch(fd, messages, static_cast<unsigned>(most));
 }
 
+ssize_t FaultyOs::read(int fd, void* into, std::size_t size) noexcept {
+    const auto [error, most] = next(Call::read, size);
+    return error ? -error : real_.read(fd, into, most);
+}
+
+ssize_t FaultyOs::write(int fd, const void* from, std::size_t size) noexcept {
+    const auto [error, most] = next(Call::write, size);
+    return error ? -error : real_.write(fd, from, most);
+}
+
 // --- the others -----------------------------------------------------------------------------------
 
 int FaultyOs::socket(int family, int type, int protocol) noexcept {
@@ -139,14 +149,45 @@ int FaultyOs::set_non_blocking(int fd, bool on) noexcept {
     return error ? -error : real_.set_non_blocking(fd, on);
 }
 
-int FaultyOs::duplicate(int fd) noexcept {
-    const int error = next(Call::duplicate).error;
-    return error ? -error : real_.duplicate(fd);
-}
-
 int FaultyOs::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
     const int error = next(Call::poll).error;
     return error ? -error : real_.poll(fds, count, by);
+}
+
+// --- pipes and processes --------------------------------------------------------------------------
+
+int FaultyOs::duplicate(int fd, int at_least) noexcept {
+    const int error = next(Call::duplicate).error;
+    return error ? -error : real_.duplicate(fd, at_least);
+}
+
+int FaultyOs::pipe(int fds[2]) noexcept {
+    const int error = next(Call::pipe).error;
+    return error ? -error : real_.pipe(fds);
+}
+
+int FaultyOs::spawn(pid_t* pid,
+                    const char* file,
+                    const posix_spawn_file_actions_t* actions,
+                    char* const argv[],
+                    char* const environment[]) noexcept {
+    const int error = next(Call::spawn).error;
+    return error ? -error : real_.spawn(pid, file, actions, argv, environment);
+}
+
+int FaultyOs::open_process(pid_t pid) noexcept {
+    const int error = next(Call::open_process).error;
+    return error ? -error : real_.open_process(pid);
+}
+
+int FaultyOs::signal_process(int pidfd, int signal) noexcept {
+    const int error = next(Call::signal_process).error;
+    return error ? -error : real_.signal_process(pidfd, signal);
+}
+
+int FaultyOs::reap_process(int pidfd, siginfo_t* end) noexcept {
+    const int error = next(Call::reap_process).error;
+    return error ? -error : real_.reap_process(pidfd, end);
 }
 
 // --- files ----------------------------------------------------------------------------------------

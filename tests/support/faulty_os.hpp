@@ -23,7 +23,6 @@ enum class Call {
     local_name,
     peer_name,
     set_non_blocking,
-    duplicate,
     receive,
     send,
     send_vector,
@@ -31,6 +30,14 @@ enum class Call {
     send_to,
     receive_batch,
     send_batch,
+    duplicate,
+    pipe,
+    read,
+    write,
+    spawn,
+    open_process,
+    signal_process,
+    reap_process,
     poll,
     open,
     read_at,
@@ -63,8 +70,8 @@ public:
     explicit FaultyOs(detail::Os& real = detail::real_os()) : real_{real} {}
 
     void fail(Call, int nth, int error, int times = 1);
-    /// For receive, send, send_vector, receive_from, send_to, read_at, write_at and send_file: at most so
-    /// many bytes. For receive_batch and send_batch: datagrams.
+    /// For receive, send, send_vector, receive_from, send_to, read, write, read_at, write_at and send_file: at
+    /// most so many bytes. For receive_batch and send_batch: datagrams.
     void shorten(Call, int nth, std::size_t bytes, int times = 1);
     /// Calls of a kind so far, failed ones too.
     [[nodiscard]] int count(Call call) const noexcept { return counts_[static_cast<std::size_t>(call)]; }
@@ -83,7 +90,6 @@ public:
     int local_name(int fd, sockaddr*, socklen_t*) noexcept override;
     int peer_name(int fd, sockaddr*, socklen_t*) noexcept override;
     int set_non_blocking(int fd, bool) noexcept override;
-    int duplicate(int fd) noexcept override;
     ssize_t receive(int fd, void* into, std::size_t size) noexcept override;
     ssize_t send(int fd, const void* from, std::size_t size) noexcept override;
     ssize_t send_vector(int fd, const iovec*, std::size_t count) noexcept override;
@@ -91,6 +97,18 @@ public:
     ssize_t send_to(int fd, const void* from, std::size_t size, const sockaddr*, socklen_t) noexcept override;
     int receive_batch(int fd, mmsghdr*, unsigned count) noexcept override;
     int send_batch(int fd, mmsghdr*, unsigned count) noexcept override;
+    int duplicate(int fd, int at_least) noexcept override;
+    int pipe(int fds[2]) noexcept override;
+    ssize_t read(int fd, void* into, std::size_t size) noexcept override;
+    ssize_t write(int fd, const void* from, std::size_t size) noexcept override;
+    int spawn(pid_t*,
+              const char* file,
+              const posix_spawn_file_actions_t*,
+              char* const argv[],
+              char* const environment[]) noexcept override;
+    int open_process(pid_t) noexcept override;
+    int signal_process(int pidfd, int signal) noexcept override;
+    int reap_process(int pidfd, siginfo_t*) noexcept override;
     int poll(pollfd*, nfds_t, Deadline) noexcept override;
     int open(const char* path, int flags, mode_t mode) noexcept override;
     ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override;

@@ -63,9 +63,8 @@ auto pipe_call(const char* what, std::size_t size, const PipeState& pipe, short 
 /// On the pool, with a number of its own: this greenlet's may be closed meanwhile.
 template <class F>
 std::size_t on_pool(int fd, std::error_code& ec, F f) {
-    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) return ec = {errno, std::generic_category()}, 0;
-    const UniqueFd ours{copy};
+    const UniqueFd ours{checked(os().duplicate(fd, 0), ec)};
+    if (ec) return 0;
     const ssize_t result = offload([&]() -> ssize_t {
         for (;;) {
             const ssize_t n = f(ours.get());
@@ -123,8 +122,7 @@ P standard_stream(int number, int direction, const char* name) {
         const int fd = ::open(path.c_str(), direction | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         if (fd >= 0) return PipeAccess::make<P>(UniqueFd{fd}, PipeMode::non_blocking);
     }
-    const int copy = ::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    UniqueFd fd = checked_fd(copy < 0 ? -errno : copy, name);
+    UniqueFd fd = checked_fd(os().duplicate(number, STDERR_FILENO + 1), name);
     return PipeAccess::make<P>(std::move(fd), type == S_IFREG ? PipeMode::pooled : PipeMode::polled);
 }
 

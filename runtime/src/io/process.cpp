@@ -85,8 +85,8 @@ private:
 
 /// A number above those of the standard streams: so that no stream is overwritten before it was duplicated.
 UniqueFd out_of_the_way(int fd) {
-    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (copy < 0) throw_failed("Process::start", errno);
+    const int copy = os().duplicate(fd, STDERR_FILENO + 1);
+    if (copy < 0) throw_failed("Process::start", -copy);
     return UniqueFd{copy};
 }
 
@@ -204,10 +204,14 @@ Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;
 
 void Process::Drop::operator()(detail::ProcessState* state) const noexcept {
-    const std::unique_ptr<detail::ProcessState> ours{state};
-    // A greenlet may still wait for it: that one is told, and the child gets a new pidfd.
-    if (!ours->end->status())
-        detail::reap_later(detail::UniqueFd{::fcntl(ours->end->fd(), F_DUPFD_CLOEXEC, 0)});
+    std::unique_ptr<detail::ProcessState> ours{state};
+    const bool has_ended = ours->end->status().has_value();
+    const pid_t pid = ours->pid;
+    // A greenlet may still wait for it: that one is told, and the child gets a new pidfd, for which the old
+    // one makes room. Until it is collected nobody else has its number.
+    ours.reset();
+    std::error_code ec;
+    if (!has_ended) detail::reap_later(detail::UniqueFd{detail::checked(os().open_process(pid), ec)});
 }
 
 // --- Its end --------------------------------------------------------------------------------------

@@ -84,7 +84,10 @@ void give_back(int number) noexcept {
 /// A part of a runtime: its handlers.
 class SignalHub final : private FdWatch {
 public:
-    SignalHub() : scheduler_{*Scheduler::here()}, pipe_{make_pipe()}, reading_{pipe_[0]}, writing_{pipe_[1]} {
+    SignalHub() : SignalHub{make_pipe()} {}
+    explicit SignalHub(const std::array<int, 2>& pipe)
+        : scheduler_{*Scheduler::here()}, reading_{pipe[0]}, writing_{pipe[1]} {
+        for (const int fd : pipe) check(os().set_non_blocking(fd, true));
         if (const auto ec = scheduler_.loop().watch(reading_.get(), *this))
             throw std::system_error{ec, "SignalHandler"};
         const std::scoped_lock lock{taken().mutex};
@@ -132,13 +135,12 @@ public:
     }
 
 private:
+    static void check(int result) {
+        if (result < 0) throw std::system_error{-result, std::generic_category(), "SignalHandler"};
+    }
     static std::array<int, 2> make_pipe() {
         std::array<int, 2> fds{};
-        int result = os().pipe(fds.data());
-        if (result == 0) {
-            for (const int fd : fds) result = std::min(result, os().set_non_blocking(fd, true));
-        }
-        if (result < 0) throw std::system_error{-result, std::generic_category(), "SignalHandler"};
+        check(os().pipe(fds.data()));
         return fds;
     }
 
@@ -173,7 +175,6 @@ private:
 
     Scheduler& scheduler_;
     const pid_t owner_ = ::getpid();
-    std::array<int, 2> pipe_;
     UniqueFd reading_;
     UniqueFd writing_;
     std::vector<std::shared_ptr<SignalEntry>> entries_;

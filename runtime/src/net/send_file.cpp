@@ -45,7 +45,7 @@ std::error_code send_on_thread(net::Socket& to, int file, Left& left, Deadline b
     std::error_code ec;
     SocketState& socket = SocketAccess::state(to);
     const Descriptor::Pin pin{socket};
-    const UniqueFd ours{checked(os().duplicate(socket.fd()), ec)};
+    const UniqueFd ours{checked(os().duplicate(socket.fd(), 0), ec)};
     while (!ec && left.length > most_copied) {
         wait_for_room(socket, ec, by);
         if (ec) break;

@@ -132,10 +132,6 @@ int Os::set_non_blocking(int fd, bool on) noexcept {
     return wanted == flags ? 0 : or_errno(::fcntl(fd, F_SETFL, wanted));
 }
 
-int Os::duplicate(int fd) noexcept {
-    return or_errno(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
-
 ssize_t Os::receive(int fd, void* into, std::size_t size) noexcept {
     return or_errno(::recv(fd, into, size, 0));
 }
@@ -209,6 +205,10 @@ ssize_t Os::receive_descriptor(int fd, int& passed) noexcept {
         std::memcpy(&passed, CMSG_DATA(control), sizeof passed);
     }
     return n;
+}
+
+int Os::duplicate(int fd, int at_least) noexcept {
+    return or_errno(::fcntl(fd, F_DUPFD_CLOEXEC, at_least));
 }
 
 int Os::pipe(int fds[2]) noexcept {

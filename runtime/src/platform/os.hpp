@@ -38,7 +38,6 @@ public:
     virtual int local_name(int fd, sockaddr*, socklen_t*) noexcept;
     virtual int peer_name(int fd, sockaddr*, socklen_t*) noexcept;
     virtual int set_non_blocking(int fd, bool) noexcept;
-    virtual int duplicate(int fd) noexcept;
 
     virtual ssize_t receive(int fd, void* into, std::size_t size) noexcept;
     virtual ssize_t send(int fd, const void* from, std::size_t size) noexcept;
@@ -52,6 +51,7 @@ public:
     virtual ssize_t send_descriptor(int fd, int passed) noexcept;
     virtual ssize_t receive_descriptor(int fd, int& passed) noexcept;
 
+    virtual int duplicate(int fd, int at_least) noexcept;  ///< close-on-exec
     virtual int pipe(int fds[2]) noexcept;  ///< close-on-exec; blocking, unlike sockets
     virtual ssize_t read(int fd, void* into, std::size_t size) noexcept;
     virtual ssize_t write(int fd, const void* from, std::size_t size) noexcept;  ///< never sends SIGPIPE
