@@ -64,8 +64,4 @@ inline void make_cold(const std::filesystem::path& path) {
     ::close(fd);
 }
 
-[[nodiscard]] inline std::span<std::byte> room(std::string& text) noexcept {
-    return std::as_writable_bytes(std::span{text});
-}
-
 }  // namespace grove::testing

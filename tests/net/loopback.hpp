@@ -23,10 +23,6 @@ inline constexpr std::chrono::seconds patience{20};
 
 inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
 
-[[nodiscard]] inline std::string text(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 /// The two ends of a connection to that port: the client's, the server's.
 [[nodiscard]] inline std::pair<net::Socket, net::Socket> connection_to(net::Listener& listener) {
     auto client = net::Socket::connect(listener.local(), patience);
@@ -34,6 +30,7 @@ inline const net::Endpoint any_port{net::IpAddress::loopback(), 0};
     return {std::move(client), std::move(server)};
 }
 
+/// The two ends of a TCP connection.
 [[nodiscard]] inline std::pair<net::Socket, net::Socket> tcp_pair() {
     auto listener = net::Listener::bind(any_port);
     return connection_to(listener);
