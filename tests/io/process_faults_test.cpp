@@ -7,6 +7,7 @@
 #include <grove/io/stream.hpp>
 
 #include "net/loopback.hpp"
+#include "platform/fiber.hpp"
 #include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
 
@@ -99,6 +100,7 @@ GROVE_TEST_REAL("a signal handler that cannot be made leaves nothing") {
     for (int nth = 1; nth <= 2; ++nth) check_shortages(Call::set_non_blocking, nth, "SignalHandler", make);
 }
 
+#if !defined(GROVE_ASAN)  // which looks at memory through a pipe, and would find no descriptor for that
 GROVE_TEST_REAL("a child whose handle goes while no descriptor is left is collected all the same") {
     {
         auto child = Process::start({.argv = {"sh", "-c", "exit 0"}});
@@ -117,6 +119,7 @@ GROVE_TEST_REAL("a child whose handle goes while no descriptor is left is collec
     }
     while (!no_children()) grove::yield();
 }
+#endif
 
 // --- Failures on the way ------------------------------------------------------------------------------
 

@@ -69,32 +69,52 @@ void drain(Stream& stream) {
 
 // --- Sockets ----------------------------------------------------------------------------------------
 
-struct ReadSocket {
-    std::error_code run(Deadline by) { return read_one(ends.first, by); }
-    void help() { grove::write(ends.second, "x"); }
-    void check() {
-        grove::write(ends.second, "still here");
-        CHECK(read_piece(ends.first) == "still here");
-    }
-    static constexpr bool is_silent = true;
-    std::pair<Socket, Socket> ends = tcp_pair();
-};
-
-struct WriteSocket {
-    WriteSocket() { fill_up(ends.first); }
-    std::error_code run(Deadline by) {
-        std::error_code ec;
-        (void)ends.first.write_some(bytes("x"), ec, by);
-        return ec;
-    }
-    void help() { drain(ends.second); }
+/// Ends: two streams, of which `near` reads what `far` writes.
+template <class Ends>
+struct ReadFrom : Ends {
+    std::error_code run(Deadline by) { return read_one(this->near, by); }
+    void help() { grove::write(this->far, "x"); }
     void check() {
         help();
-        CHECK_NOTHROW(grove::write(ends.first, "y", patience));
+        CHECK_FALSE(run(patience));
+        CHECK(run(0ms) == std::errc::timed_out);
     }
     static constexpr bool is_silent = true;
-    std::pair<Socket, Socket> ends = Socket::pair();
 };
+
+/// `far` has written until nothing more is taken.
+template <class Ends>
+struct WriteTo : Ends {
+    WriteTo() { fill_up(this->far); }
+    std::error_code run(Deadline by) {
+        std::error_code ec;
+        (void)this->far.write_some(bytes("x"), ec, by);
+        return ec;
+    }
+    void help() { drain(this->near); }
+    void check() {
+        help();
+        CHECK_FALSE(run(patience));
+    }
+    static constexpr bool is_silent = true;
+};
+
+template <class Near, class Far, auto make>
+struct Both {
+    std::pair<Near, Far> both = make();
+    Near& near = both.first;
+    Far& far = both.second;
+};
+using TcpEnds = Both<Socket, Socket, &tcp_pair>;
+using UnixEnds = Both<Socket, Socket, &Socket::pair>;
+using TlsEnds = Both<TlsSocket, TlsSocket, &tls_pair>;
+using PipeEnds = Both<grove::ReadPipe, grove::WritePipe, &grove::make_pipe>;
+
+using ReadSocket = ReadFrom<TcpEnds>;
+using WriteSocket = WriteTo<UnixEnds>;
+using ReadTls = ReadFrom<TlsEnds>;
+using ReadPipe = ReadFrom<PipeEnds>;
+using WritePipe = WriteTo<PipeEnds>;
 
 struct ReadLine {
     ReadLine() { grove::write(ends.second, "half a "); }
@@ -217,17 +237,6 @@ struct ShakeHands {
     grove::Group group;
 };
 
-struct ReadTls {
-    std::error_code run(Deadline by) { return read_one(ends.first, by); }
-    void help() { grove::write(ends.second, "x"); }
-    void check() {
-        grove::write(ends.second, "still here");
-        CHECK(read_piece(ends.first) == "still here");
-    }
-    static constexpr bool is_silent = true;
-    std::pair<TlsSocket, TlsSocket> ends = tls_pair();
-};
-
 struct WriteTls {
     WriteTls() { fill_up(ends.first); }
     std::error_code run(Deadline by) {
@@ -266,33 +275,6 @@ struct ShutDownTls : WriteTls {
 };
 
 // --- Pipes and processes ----------------------------------------------------------------------------
-
-struct ReadPipe {
-    std::error_code run(Deadline by) { return read_one(pipe.first, by); }
-    void help() { grove::write(pipe.second, "x"); }
-    void check() {
-        help();
-        CHECK_FALSE(run(patience));
-    }
-    static constexpr bool is_silent = true;
-    std::pair<grove::ReadPipe, grove::WritePipe> pipe = grove::make_pipe();
-};
-
-struct WritePipe {
-    WritePipe() { fill_up(pipe.second); }
-    std::error_code run(Deadline by) {
-        std::error_code ec;
-        (void)pipe.second.write_some(bytes("x"), ec, by);
-        return ec;
-    }
-    void help() { drain(pipe.first); }
-    void check() {
-        help();
-        CHECK_FALSE(run(patience));
-    }
-    static constexpr bool is_silent = true;
-    std::pair<grove::ReadPipe, grove::WritePipe> pipe = grove::make_pipe();
-};
 
 struct WaitForChild {
     std::error_code run(Deadline by) {
@@ -485,7 +467,7 @@ SWEEP(Resolve)
 SWEEP(ShakeHands<true>)
 SWEEP(ShakeHands<false>)
 SWEEP_AND_DEADLINE(ReadTls)
-SWEEP(WriteTls)
+SWEEP_AND_DEADLINE(WriteTls)
 SWEEP(ShutDownTls)
 SWEEP_AND_DEADLINE(ReadPipe)
 SWEEP_AND_DEADLINE(WritePipe)
