@@ -1,10 +1,9 @@
-#include "net/await_sweep.hpp"
+
+#include "support/await_sweep.hpp"
 
 #include <grove/core/greenlet.hpp>
 #include <grove/io/asio.hpp>
-#include <grove/io/file.hpp>
 #include <grove/io/pipe.hpp>
-#include <grove/io/process.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/dns.hpp>
 #include <grove/net/select.hpp>
@@ -13,9 +12,10 @@
 #include <grove/sync/event.hpp>
 #include <grove/sync/group.hpp>
 
-#include "io/scratch.hpp"
+#include "core/scheduler.hpp"
+#include "io/stream_calls.hpp"
+#include "net/resolver.hpp"
 #include "net/tls_pair.hpp"
-#include "support/faulty_os.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,11 +23,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <array>
-#include <cerrno>
-#include <filesystem>
-#include <iterator>
+#include <atomic>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -43,78 +40,15 @@ using grove::net::UdpSocket;
 
 namespace {
 
-/// Reads one piece, in a call that may be interrupted.
-template <class Stream>
-std::error_code read_one(Stream& stream, Deadline by) {
-    std::array<std::byte, 256> buffer;
-    std::error_code ec;
-    (void)stream.read_some(buffer, ec, by);
-    return ec;
-}
-
-/// Writes until the stream takes no more.
-template <class Stream>
-void fill_up(Stream& stream) {
-    const std::string much(1 << 16, 'x');
-    std::error_code ec;
-    while (!ec) stream.write_some(bytes(much), ec, 0ms);
-}
-
-template <class Stream>
-void drain(Stream& stream) {
-    std::vector<std::byte> buffer(1 << 16);
-    std::error_code ec;
-    while (!ec) stream.read_some(buffer, ec, 0ms);
-}
-
 // --- Sockets ----------------------------------------------------------------------------------------
 
-/// Ends: two streams, of which `near` reads what `far` writes.
-template <class Ends>
-struct ReadFrom : Ends {
-    std::error_code run(Deadline by) { return read_one(this->near, by); }
-    void help() { grove::write(this->far, "x"); }
-    void check() {
-        help();
-        CHECK_FALSE(run(patience));
-        CHECK(run(0ms) == std::errc::timed_out);
-    }
-    static constexpr bool is_silent = true;
-};
-
-/// `far` has written until nothing more is taken.
-template <class Ends>
-struct WriteTo : Ends {
-    WriteTo() { fill_up(this->far); }
-    std::error_code run(Deadline by) {
-        std::error_code ec;
-        (void)this->far.write_some(bytes("x"), ec, by);
-        return ec;
-    }
-    void help() { drain(this->near); }
-    void check() {
-        help();
-        CHECK_FALSE(run(patience));
-    }
-    static constexpr bool is_silent = true;
-};
-
-template <class Near, class Far, auto make>
-struct Both {
-    std::pair<Near, Far> both = make();
-    Near& near = both.first;
-    Far& far = both.second;
-};
 using TcpEnds = Both<Socket, Socket, &tcp_pair>;
 using UnixEnds = Both<Socket, Socket, &Socket::pair>;
 using TlsEnds = Both<TlsSocket, TlsSocket, &tls_pair>;
-using PipeEnds = Both<grove::ReadPipe, grove::WritePipe, &grove::make_pipe>;
 
 using ReadSocket = ReadFrom<TcpEnds>;
 using WriteSocket = WriteTo<UnixEnds>;
 using ReadTls = ReadFrom<TlsEnds>;
-using ReadPipe = ReadFrom<PipeEnds>;
-using WritePipe = WriteTo<PipeEnds>;
 
 struct ReadLine {
     ReadLine() { grove::write(ends.second, "half a "); }
@@ -199,15 +133,33 @@ struct SelectReadiness {
     std::pair<Socket, Socket> ends = Socket::pair();
 };
 
+/// The system's resolver answers when it is told to.
 struct Resolve {
+    Resolve() {
+        answers = false;
+        grove::net::set_dns_options({.cache_time = 0s});
+        grove::detail::Scheduler::here()->service<grove::detail::Resolver>().set_look_up(
+            [](const std::string&) -> grove::detail::Resolved {
+                answers.wait(false);
+                return {.addresses = {grove::net::IpAddress::loopback()}, .ec = {}};
+            });
+    }
+    ~Resolve() { help(); }
     std::error_code run(Deadline by) {
         std::error_code ec;
-        (void)grove::net::resolve("localhost", ec, by);
+        (void)grove::net::resolve("name", ec, by);
         return ec;
     }
-    Resolve() { grove::net::set_dns_options({.cache_time = 0s}); }
-    void help() {}
-    void check() { CHECK_FALSE(run(patience)); }
+    void help() {
+        answers = true;
+        answers.notify_all();
+    }
+    void check() {
+        help();
+        CHECK_FALSE(run(patience));
+    }
+    static constexpr bool is_silent = true;
+    static inline std::atomic<bool> answers{false};
 };
 
 // --- TLS --------------------------------------------------------------------------------------------
@@ -238,10 +190,10 @@ struct ShakeHands {
 };
 
 struct WriteTls {
-    WriteTls() { fill_up(ends.first); }
+    WriteTls() { fill_up(made.client); }
     std::error_code run(Deadline by) {
         std::error_code ec;
-        (void)ends.first.write_some(bytes("x"), ec, by);
+        (void)made.client.write_some(bytes("x"), ec, by);
         return ec;
     }
     void help() {
@@ -249,124 +201,29 @@ struct WriteTls {
     }
     void drain_for_ever() {
         std::vector<std::byte> buffer(1 << 16);
-        while (ends.second.read_some(buffer) > 0) {
+        while (made.server.read_some(buffer) > 0) {
         }
     }
     void check() {
         help();
-        CHECK_NOTHROW(grove::write(ends.first, "y", patience));
-        CHECK_NOTHROW(ends.first.shutdown(patience));
+        CHECK_NOTHROW(grove::write(made.client, "y", patience));
+        CHECK_NOTHROW(made.client.shutdown(patience));
     }
     static constexpr bool is_silent = true;
-    std::pair<TlsSocket, TlsSocket> ends = tls_pair();
+    // A full TCP connection may find room after all.
+    Handshake made = shake_hands(TlsContext::client(trusting()), good_server(), "localhost", Socket::pair());
     grove::Group group;
 };
 
 struct ShutDownTls : WriteTls {
     std::error_code run(Deadline by) {
         std::error_code ec;
-        ends.first.shutdown(ec, by);
+        made.client.shutdown(ec, by);
         return ec;
     }
     void check() {
         help();
-        CHECK_NOTHROW(ends.first.shutdown(patience));
-    }
-};
-
-// --- Pipes and processes ----------------------------------------------------------------------------
-
-struct WaitForChild {
-    std::error_code run(Deadline by) {
-        return cat.wait(by) ? std::error_code{} : std::make_error_code(std::errc::timed_out);
-    }
-    void help() { cat.input().close(); }
-    void check() {
-        help();
-        CHECK(cat.wait() == 0);
-    }
-    static constexpr bool is_silent = true;
-    grove::Process cat = grove::Process::start({.argv = {"cat"}, .input = grove::Stdio::pipe()});
-};
-
-struct Communicate {
-    std::error_code run(Deadline by) {
-        std::error_code ec;
-        try {
-            (void)child.communicate(by.is_never() && !begun ? std::string(200'000, 'x') : "", by);
-        } catch (const std::system_error& error) {
-            ec = error.code();
-        }
-        return ec;
-    }
-    void help() {}
-    void check() {
-        begun = true;
-        CHECK_FALSE(run({}));
-    }
-    bool begun = false;
-    grove::Process child = grove::Process::start({.argv = {"cat"},
-                                                  .input = grove::Stdio::pipe(),
-                                                  .output = grove::Stdio::pipe(),
-                                                  .errors = grove::Stdio::pipe()});
-};
-
-struct RunProcess {
-    std::error_code run(Deadline by) {
-        (void)grove::run_process({"cat"}, std::string(200'000, 'x'), by);
-        return {};
-    }
-    void help() {}
-    void check() {}
-};
-
-// --- Files ------------------------------------------------------------------------------------------
-
-/// The call reads what memory does not hold.
-struct ReadColdFile {
-    ReadColdFile() {
-        put(scratch / "a", contents);
-        file = grove::File::open(scratch / "a");
-        make_cold(scratch / "a");
-    }
-    std::error_code run(Deadline by) { return read_one(file, by); }
-    void help() {}
-    void check() {
-        file.seek(0);
-        CHECK_FALSE(run(patience));
-        CHECK_NOTHROW(file.close());
-        CHECK(look(scratch / "a") == contents);
-    }
-    const std::string contents = noise(1 << 16);
-    Scratch scratch;
-    grove::File file;
-};
-
-/// The same by threads, and the system says at first that memory does not hold it.
-struct ReadFileByThread : ReadColdFile {
-    ReadFileByThread() { system.fail(Call::read_at, 1, EAGAIN); }
-    FaultyOs system;
-    OsScope scope{system};
-};
-
-struct Sync : ReadColdFile {
-    Sync() { file = grove::File::open(scratch / "a", grove::OpenMode::read_write); }
-    std::error_code run(Deadline) {
-        std::error_code ec;
-        if (file.write_at(0, bytes(contents), ec); !ec) file.sync(ec);
-        return ec;
-    }
-};
-
-struct ReplaceFile : ReadColdFile {
-    std::error_code run(Deadline) {
-        std::error_code ec;
-        grove::write_file(scratch / "a", contents, ec);
-        return ec;
-    }
-    void check() {
-        CHECK(look(scratch / "a") == contents);
-        CHECK(std::distance(std::filesystem::directory_iterator{scratch.path()}, {}) == 1);
+        CHECK_NOTHROW(made.client.shutdown(patience));
     }
 };
 
@@ -444,16 +301,6 @@ struct AsioRead {
 
 }  // namespace
 
-#define SWEEP(Call)                                                                             \
-    GROVE_TEST_REAL(#Call " may be interrupted at each of its waits, by a kill or a Timeout") { \
-        sweep<Call>();                                                                          \
-    }
-#define SWEEP_AND_DEADLINE(Call)                                                   \
-    SWEEP(Call)                                                                    \
-    GROVE_TEST(#Call " ends at its deadline, and its object is of use after it") { \
-        check_deadline<Call>();                                                    \
-    }
-
 TEST_SUITE_BEGIN("net/await_sweep");
 
 SWEEP_AND_DEADLINE(ReadSocket)
@@ -463,21 +310,12 @@ SWEEP_AND_DEADLINE(Connect)
 SWEEP_AND_DEADLINE(Accept)
 SWEEP_AND_DEADLINE(Receive)
 SWEEP_AND_DEADLINE(SelectReadiness)
-SWEEP(Resolve)
+SWEEP_AND_DEADLINE(Resolve)
 SWEEP(ShakeHands<true>)
 SWEEP(ShakeHands<false>)
 SWEEP_AND_DEADLINE(ReadTls)
 SWEEP_AND_DEADLINE(WriteTls)
 SWEEP(ShutDownTls)
-SWEEP_AND_DEADLINE(ReadPipe)
-SWEEP_AND_DEADLINE(WritePipe)
-SWEEP_AND_DEADLINE(WaitForChild)
-SWEEP(Communicate)
-SWEEP(RunProcess)
-SWEEP(ReadColdFile)
-SWEEP(ReadFileByThread)
-SWEEP(Sync)
-SWEEP(ReplaceFile)
 SWEEP(Stop)
 SWEEP(ServeForever)
 SWEEP(AsioTimer)

@@ -52,7 +52,7 @@ public:
     virtual ssize_t receive_descriptor(int fd, int& passed) noexcept;
 
     virtual int duplicate(int fd, int at_least) noexcept;  ///< close-on-exec
-    virtual int pipe(int fds[2]) noexcept;  ///< close-on-exec; blocking, unlike sockets
+    virtual int pipe(int fds[2]) noexcept;                 ///< close-on-exec; blocking, unlike sockets
     virtual ssize_t read(int fd, void* into, std::size_t size) noexcept;
     virtual ssize_t write(int fd, const void* from, std::size_t size) noexcept;  ///< never sends SIGPIPE
 

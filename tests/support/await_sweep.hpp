@@ -21,8 +21,7 @@
 //         static constexpr bool is_silent = true;     // without help() it waits for ever
 //     };
 //
-//     GROVE_TEST_REAL("...") { sweep<Read>(); }
-//     GROVE_TEST("...") { check_deadline<Read>(); }   // if it is silent
+//     SWEEP(Read)   // or, if it is silent, SWEEP_AND_DEADLINE(Read)
 
 namespace grove::testing {
 
@@ -139,3 +138,13 @@ void check_deadline() {
 }
 
 }  // namespace grove::testing
+
+#define SWEEP(Call)                                                                             \
+    GROVE_TEST_REAL(#Call " may be interrupted at each of its waits, by a kill or a Timeout") { \
+        sweep<Call>();                                                                          \
+    }
+#define SWEEP_AND_DEADLINE(Call)                                                   \
+    SWEEP(Call)                                                                    \
+    GROVE_TEST(#Call " ends at its deadline, and its object is of use after it") { \
+        check_deadline<Call>();                                                    \
+    }
