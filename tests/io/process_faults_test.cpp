@@ -27,7 +27,6 @@ using namespace std::chrono_literals;
 using namespace grove::testing;
 using grove::Process;
 using grove::run_process;
-using grove::spawn;
 using grove::Stdio;
 
 namespace {

@@ -70,9 +70,9 @@ struct WriteTo : Ends {
     static constexpr bool is_silent = true;
 };
 
-template <class Near, class Far, auto make>
+template <class Near, class Far, auto Make>
 struct Both {
-    std::pair<Near, Far> both = make();
+    std::pair<Near, Far> both = Make();
     Near& near = both.first;
     Far& far = both.second;
 };

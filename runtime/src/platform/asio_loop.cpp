@@ -62,7 +62,7 @@ public:
         wake_watch_.assign(wake_.fd());
         wait_for_wake();
     }
-    ~AsioLoop() {
+    ~AsioLoop() override {
         for (Watch& watch : watches_) let_go(watch);
         (void)wake_watch_.release();
     }
