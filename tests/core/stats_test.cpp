@@ -6,6 +6,7 @@
 #include "support/grove_test.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 using namespace std::chrono_literals;
@@ -33,6 +34,11 @@ GROVE_TEST("greenlets, switches and turns are counted") {
     g.kill();
     g.join();
     CHECK(grove::stats().greenlets == before.greenlets);
+}
+
+GROVE_TEST_REAL("the loop that runs is named") {
+    const char* const wish = std::getenv("GROVE_POLLER");
+    CHECK(grove::stats().poller == (wish ? wish : "epoll"));
 }
 
 GROVE_TEST_REAL("how long jobs wait for a thread is counted") {

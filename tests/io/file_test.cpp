@@ -1,6 +1,7 @@
 #include <grove/core/gil.hpp>
 #include <grove/core/greenlet.hpp>
 #include <grove/core/runtime.hpp>
+#include <grove/core/stats.hpp>
 #include <grove/io/file.hpp>
 #include <grove/io/stream.hpp>
 
@@ -51,11 +52,11 @@ std::string read_up_to(File& file, std::size_t most) {
 TEST_SUITE_BEGIN("io/file");
 
 GROVE_TEST("the ring does the work unless the environment, or the system, says threads") {
-    const char* const wish = std::getenv("GROVE_FILES");
-    const bool has_ring = grove::detail::Scheduler::here()->service<grove::detail::FileService>().has_ring();
-    if (wish && std::string_view{wish} == "threads") CHECK_FALSE(has_ring);
-    if (wish && std::string_view{wish} == "io_uring") CHECK(has_ring);
+    CHECK(grove::stats().files.empty());
     CHECK_NOTHROW((void)grove::status("/"));
+    const std::string_view files = grove::stats().files;
+    const char* const wish = std::getenv("GROVE_FILES");
+    CHECK((wish ? files == wish : files == "io_uring" || files == "threads"));
 }
 
 // --- Bytes and positions --------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include "support/child_process.hpp"
 #include "support/grove_test.hpp"
+#include "support/settle.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ using grove::make_pipe;
 using grove::ReadPipe;
 using grove::spawn;
 using grove::WritePipe;
+using grove::testing::settle;
 
 namespace {
 
@@ -40,10 +42,6 @@ std::string read_all(ReadPipe& pipe) {
 std::string read_piece(ReadPipe& pipe) {
     std::array<std::byte, 256> piece;
     return {reinterpret_cast<const char*>(piece.data()), pipe.read_some(piece, patience)};
-}
-
-void settle() {
-    for (int i = 0; i < 10; ++i) grove::yield();
 }
 
 /// A file that is gone when the test is.

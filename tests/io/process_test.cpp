@@ -8,6 +8,7 @@
 #include "platform/fiber.hpp"
 #include "support/child_process.hpp"
 #include "support/grove_test.hpp"
+#include "support/settle.hpp"
 
 #include <sys/wait.h>
 
@@ -24,6 +25,7 @@ using grove::Process;
 using grove::run_process;
 using grove::spawn;
 using grove::Stdio;
+using grove::testing::settle;
 
 namespace {
 
@@ -46,10 +48,6 @@ std::string noise(std::size_t size) {
 /// There is no child left, dead or alive.
 bool no_children() {
     return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD;
-}
-
-void settle() {
-    for (int i = 0; i < 10; ++i) grove::yield();
 }
 
 std::string read_piece(grove::ReadPipe& pipe) {

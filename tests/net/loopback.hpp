@@ -1,10 +1,10 @@
 #pragma once
 
-#include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
 #include <grove/net/socket.hpp>
 
 #include "support/bytes.hpp"
+#include "support/settle.hpp"
 
 #include <array>
 #include <chrono>
@@ -55,11 +55,6 @@ inline void fill(net::Socket& socket) {
     const std::string much(1 << 16, 'x');
     std::error_code ec;
     while (!ec) socket.write_some(bytes(much), ec, std::chrono::milliseconds{0});
-}
-
-/// Lets others run until they all wait.
-inline void settle() {
-    for (int i = 0; i < 10; ++i) yield();
 }
 
 }  // namespace grove::testing

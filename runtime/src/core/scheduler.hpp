@@ -162,6 +162,7 @@ public:
 
     [[nodiscard]] RuntimeStats stats() const;
     void set_profiling(bool);
+    void set_file_backend(const char* name) noexcept { file_backend_ = name; }  ///< for stats(); a literal
     void note_offload(const GreenletState&, std::chrono::nanoseconds delay);
 
     /// A part of the runtime from a higher floor, made on first use and destroyed with the runtime.
@@ -257,6 +258,7 @@ private:
     std::unique_ptr<Watchdog> watchdog_;  // null: nobody looks
     std::unique_ptr<Profile> profile_;    // null: not profiling
     DelayStats offload_delay_;
+    const char* file_backend_ = "";
     UnhandledHandler unhandled_;
     std::vector<ServiceEntry> services_;  // destroyed last made first
 

@@ -229,7 +229,9 @@ NativePool& Scheduler::offload_pool() {
 // --- Counting --------------------------------------------------------------------------------------------
 
 RuntimeStats Scheduler::stats() const {
-    return {.greenlets = live_,
+    return {.poller = loop_->name(),
+            .files = file_backend_,
+            .greenlets = live_,
             .switches = switches(),
             .turns = turns(),
             .runaways = watchdog_ ? watchdog_->runaways() : 0,

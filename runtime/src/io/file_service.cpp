@@ -47,7 +47,9 @@ std::unique_ptr<FileRing> choose_ring() {
 
 }  // namespace
 
-FileService::FileService() : scheduler_{*Scheduler::here()}, ring_{choose_ring()} {}
+FileService::FileService() : scheduler_{*Scheduler::here()}, ring_{choose_ring()} {
+    scheduler_.set_file_backend(ring_ ? "io_uring" : "threads");
+}
 
 ssize_t FileService::perform(FileCall& call, Deadline by) {
     throw_if_signalled(*running_greenlet);

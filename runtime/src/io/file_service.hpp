@@ -24,7 +24,6 @@ public:
 
     /// Requires: a greenlet calls. Blocks.
     [[nodiscard]] ssize_t perform(FileCall&, Deadline);
-    [[nodiscard]] bool has_ring() const noexcept { return ring_ != nullptr; }
 
 private:
     class Errand;

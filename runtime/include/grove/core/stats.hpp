@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace grove {
@@ -27,6 +28,8 @@ struct SpawnSiteStats {
 
 /// What a runtime has done so far. The Gil has its own: Gil::stats().
 struct RuntimeStats {
+    std::string_view poller{};  ///< what waits for descriptors: "epoll", or "asio" if GROVE_POLLER says so
+    std::string_view files{};   ///< what works on files: "io_uring" or "threads"; empty: none was used yet
     std::size_t greenlets = 0;  ///< alive, without main
     std::uint64_t switches = 0;
     std::uint64_t turns = 0;     ///< of the hub
