@@ -21,7 +21,7 @@ bool is_html(const grove::http::Response& response) {
 }  // namespace
 
 Crawl::Crawl(std::string_view start, std::size_t connections)
-    : frontier_{start}, client_{{.connections_per_host = connections}}, connections_{connections} {}
+    : frontier_{start}, client_{{.connections_per_host = connections, .max_redirects = 0}}, connections_{connections} {}
 
 void Crawl::run() {
     fetch({&frontier_.start(), nullptr});

@@ -66,13 +66,13 @@ GROVE_TEST_REAL("get and post bring back status, fields and body") {
     CHECK(client.post(server.url("/"), large).body == "/ " + large);
 }
 
-GROVE_TEST_REAL("a status of 4xx or 5xx, or a redirect, is a response") {
+GROVE_TEST_REAL("a status of 4xx or 5xx, or a redirect nobody follows, is a response") {
     TestServer server{[](Request& request, ResponseWriter& response) {
         response.status = std::stoi(request.target.substr(1));
         response.headers.set("Location", "/elsewhere");
         response.send("body");
     }};
-    Client client;
+    Client client{{.max_redirects = 0}};
     for (const int status : {301, 404, 503}) {
         const Response response = client.get(server.url("/" + std::to_string(status)));
         CHECK(response.status == status);
@@ -94,11 +94,12 @@ GROVE_TEST_REAL("a request is sent as it was meant, and the framing is the clien
     Client client;
     CHECK(client.request("PURGE", server.url("?q"), headers, "ab").status == 204);
     CHECK(seen == "PURGE /?q HTTP/1.1\r\nHost: " + server.listener.local().to_string() +
-                      "\r\nAccept: */*\r\nContent-Length: 2\r\n\r\nab");
+                      "\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\nContent-Length: 2\r\n\r\nab");
 
     headers.set("Host", "example.org");
     client.request("GET", server.url("/"), headers, "ab");
-    CHECK(seen.starts_with("GET / HTTP/1.1\r\nAccept: */*\r\nHost: example.org\r\n"));
+    CHECK(seen.starts_with(
+        "GET / HTTP/1.1\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\nHost: example.org\r\n"));
 }
 
 GROVE_TEST_REAL("a body ends where the response says so") {
@@ -175,7 +176,6 @@ GROVE_TEST_REAL("what cannot be asked is refused before anything is sent") {
                                   "http://a b/",
                                   "http://a:99999/",
                                   "http://a:0/",
-                                  "http://user:secret@a/",
                                   "http://a/b c",
                                   "http://[::1/",
                                   "http://a/\r\nX: y"}) {
@@ -185,11 +185,10 @@ GROVE_TEST_REAL("what cannot be asked is refused before anything is sent") {
     }
     (void)client.request("GET / HTTP/1.1\r\nX: y\r\n", "http://a/", {}, {}, ec);
     CHECK(ec == std::errc::invalid_argument);
-    (void)client.get("https://example.org/", ec);
+    (void)client.get("ftp://example.org/", ec);
     CHECK(ec == std::errc::protocol_not_supported);
-    CHECK_THROWS_WITH(
-        client.get("https://example.org/"),
-        "http: GET https://example.org/ (http:// only: this client has no TLS): Protocol not supported");
+    CHECK_THROWS_WITH(client.get("ftp://example.org/"),
+                      "http: GET ftp://example.org/: Protocol not supported");
 }
 
 GROVE_TEST_REAL("a refused connection is the system's error, with the URL") {

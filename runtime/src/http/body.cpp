@@ -26,11 +26,11 @@ std::span<const std::byte> bytes_of(std::string_view text) noexcept {
 
 }  // namespace
 
-HttpBody::HttpBody(net::Socket& socket,
+HttpBody::HttpBody(StreamRef stream,
                    InputBuffer& input,
                    HttpParser& parser,
                    std::chrono::milliseconds stall_timeout) noexcept
-    : socket_{socket}, input_{input}, parser_{parser}, stall_timeout_{stall_timeout} {}
+    : stream_{stream}, input_{input}, parser_{parser}, stall_timeout_{stall_timeout} {}
 
 void HttpBody::start(std::uint64_t limit) noexcept {
     const HttpHead& head = parser_.head();
@@ -93,7 +93,7 @@ std::size_t HttpBody::read_chunks(std::span<std::byte> into, std::error_code& ec
 
 std::size_t HttpBody::receive(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     const Deadline stalled = from_now(stall_timeout_);
-    const std::size_t n = socket_.read_some(into, ec, std::min(by, stalled));
+    const std::size_t n = stream_.read_some(into, ec, std::min(by, stalled));
     const bool only_late = ec == std::errc::timed_out && by < stalled;
     if (ec && !only_late) return fail(ec, ec);
     return n;
@@ -104,7 +104,7 @@ void HttpBody::send_continue(std::error_code& ec, Deadline by) {
     if (!input_.empty()) return;  // it did not wait
     const Deadline stalled = from_now(stall_timeout_);
     failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
-    grove::write(socket_, bytes_of("HTTP/1.1 100 Continue\r\n\r\n"), ec, std::min(by, stalled));
+    grove::write(stream_, bytes_of("HTTP/1.1 100 Continue\r\n\r\n"), ec, std::min(by, stalled));
     failure_ = ec;
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <grove/net/socket.hpp>
-
 #include "http/access.hpp"
 #include "http/input_buffer.hpp"
 #include "http/parser.hpp"
+#include "http/stream_ref.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -21,7 +20,7 @@ namespace grove::detail {
 /// running into the caller's own deadline is none.
 class HttpBody final : public BodySource {
 public:
-    HttpBody(net::Socket&, InputBuffer&, HttpParser&, std::chrono::milliseconds stall_timeout) noexcept;
+    HttpBody(StreamRef, InputBuffer&, HttpParser&, std::chrono::milliseconds stall_timeout) noexcept;
 
     /// Begins the body of the message whose head the parser has just done.
     void start(std::uint64_t limit) noexcept;
@@ -33,6 +32,7 @@ public:
     [[nodiscard]] bool drain(std::uint64_t most, Deadline by);
 
     [[nodiscard]] bool complete() const noexcept { return complete_; }
+    [[nodiscard]] bool has_length() const noexcept { return framing_ == HttpFraming::length; }
     [[nodiscard]] std::error_code failure() const noexcept { return failure_; }
 
     /// Whether the peer waits for "100 Continue" before it sends. The first read answers it.
@@ -46,7 +46,7 @@ private:
     void send_continue(std::error_code& ec, Deadline by);
     std::size_t fail(std::error_code why, std::error_code& ec) noexcept;
 
-    net::Socket& socket_;
+    StreamRef stream_;
     InputBuffer& input_;
     HttpParser& parser_;
     const std::chrono::milliseconds stall_timeout_;

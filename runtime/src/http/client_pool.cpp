@@ -1,107 +1,78 @@
 #include "http/client_pool.hpp"
 
-#include <grove/base/assert.hpp>
 #include <grove/base/error.hpp>
 #include <grove/core/runtime.hpp>
-#include <grove/net/socket.hpp>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
-#include <string_view>
+#include <optional>
 #include <utility>
 
 namespace grove::detail {
 
-namespace {
+// --- one call's use -------------------------------------------------------------------------------
 
-/// Whether doing it twice comes to the same (RFC 9110, 9.2.2).
-bool is_idempotent(std::string_view method) noexcept {
-    static constexpr std::array<std::string_view, 6> methods{
-        "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-    return std::ranges::find(methods, method) != methods.end();
+HttpPool::Lease::Lease(HttpPool& pool, const HttpUrl& url)
+    : pool_{pool.shared_from_this()}, at_{pool.find_origin(url)} {
+    ++origin().users;
+    pool.drop_all_old();
 }
 
-/// How a connection fails that the server closed while nobody used it.
-bool means_closed(std::error_code ec) noexcept {
-    return ec == Errc::eof || ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
+HttpPool::Lease::~Lease() {
+    if (of_all_) pool_->permits_.release();
+    if (of_origin_) origin().permits.release();
+    if (--origin().users == 0 && origin().idle.empty()) pool_->origins_.erase(at_);
 }
 
-}  // namespace
-
-/// One call's use of an origin.
-class HttpPool::Lease {
-public:
-    Lease(HttpPool& pool, const HttpUrl& url) : pool_{pool}, at_{pool.find_origin(url)} { ++origin().users; }
-    ~Lease() {
-        if (permitted_) origin().permits.release();
-        if (--origin().users == 0 && origin().idle.empty()) pool_.origins_.erase(at_);
-    }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-
-    /// Waits for a permit. Blocks.
-    [[nodiscard]] bool wait(Deadline by) { return permitted_ = origin().permits.acquire(by); }
-
-    /// Null if there is none.
-    [[nodiscard]] std::unique_ptr<HttpClientConnection> take_idle() {
-        pool_.drop_old(origin(), grove::now());
-        while (!origin().idle.empty()) {
-            auto connection = std::move(origin().idle.back().connection);
-            origin().idle.pop_back();
-            if (connection->quiet()) return connection;
-        }
-        return nullptr;
-    }
-    void put_back(std::unique_ptr<HttpClientConnection> connection) {
-        origin().idle.push_back({std::move(connection), grove::now()});
-    }
-
-private:
-    [[nodiscard]] Origin& origin() const noexcept { return at_->second; }
-
-    HttpPool& pool_;
-    const Origins::iterator at_;
-    bool permitted_ = false;
-};
-
-HttpPool::~HttpPool() {
-    GROVE_ASSERT(std::ranges::all_of(origins_, [](const auto& each) { return each.second.users == 0; }),
-                 "a Client is destroyed while it is in use");
+void HttpPool::Lease::wait(std::error_code& ec, Deadline by) {
+    of_origin_ = origin().permits.acquire(by);
+    of_all_ = of_origin_ && pool_->permits_.acquire(by);
+    if (!of_all_) ec = std::make_error_code(std::errc::timed_out);
+    if (pool_->closed_) ec = Errc::closed;
 }
 
-void HttpPool::perform(const HttpCall& call, http::Response& response, std::error_code& ec, Deadline by) {
-    drop_all_old();
-    Lease lease{*this, call.url};
-    if (!lease.wait(by)) {
-        ec = std::make_error_code(std::errc::timed_out);
-        return;
+std::unique_ptr<HttpClientConnection> HttpPool::Lease::take_idle() {
+    pool_->drop_old(origin(), grove::now());
+    while (!origin().idle.empty()) {
+        auto connection = std::move(origin().idle.back().connection);
+        origin().idle.pop_back();
+        if (connection->quiet()) return connection;
     }
+    return nullptr;
+}
 
-    auto connection = lease.take_idle();
-    if (connection) {
-        connection->exchange(call, response, ec, by);
-        // The server closed it, before it saw the request.
-        if (means_closed(ec) && connection->unheard() && is_idempotent(call.method)) connection.reset();
+std::unique_ptr<HttpClientConnection> HttpPool::Lease::connect(const HttpUrl& url,
+                                                               std::error_code& ec,
+                                                               Deadline by) {
+    pool_->make_room();
+    std::optional<HttpTransport> transport = pool_->dialer_.dial(url, ec, by);
+    if (!ec && pool_->closed_) ec = Errc::closed;
+    if (ec) return nullptr;
+    return std::make_unique<HttpClientConnection>(std::move(*transport), pool_->options_, pool_->open_);
+}
+
+void HttpPool::Lease::put_back(std::unique_ptr<HttpClientConnection> connection) {
+    if (pool_->closed_) return;
+    connection->rest();
+    origin().idle.push_back({std::move(connection), grove::now()});
+}
+
+// --- all of them ----------------------------------------------------------------------------------
+
+void HttpPool::close() noexcept {
+    closed_ = true;
+    std::size_t users = 0;
+    for (auto& [key, origin] : origins_) {
+        origin.idle.clear();
+        origin.permits.release(origin.users);
+        users += origin.users;
     }
-    if (!connection) {
-        connection = connect(call.url, ec, by);
-        if (ec) return;
-        connection->exchange(call, response, ec, by);
-    }
-    if (!ec && connection->reusable()) lease.put_back(std::move(connection));
+    permits_.release(users);
+    for (HttpClientConnection* connection : open_) connection->close();
 }
 
 HttpPool::Origins::iterator HttpPool::find_origin(const HttpUrl& url) {
-    return origins_.try_emplace(url.authority, options_.connections_per_host).first;
-}
-
-std::unique_ptr<HttpClientConnection> HttpPool::connect(const HttpUrl& url,
-                                                        std::error_code& ec,
-                                                        Deadline by) {
-    net::Socket socket = net::Socket::connect(url.host, url.port, ec, by);
-    if (ec) return nullptr;
-    return std::make_unique<HttpClientConnection>(std::move(socket), options_);
+    return origins_.try_emplace(Key{url.secure, url.authority}, options_.connections_per_host).first;
 }
 
 void HttpPool::drop_old(Origin& origin, Clock::time_point now) noexcept {
@@ -118,6 +89,22 @@ void HttpPool::drop_all_old() noexcept {
         const bool unused = at->second.users == 0 && at->second.idle.empty();
         at = unused ? origins_.erase(at) : std::next(at);
     }
+}
+
+/// For the connection of a call that holds its permits.
+void HttpPool::make_room() noexcept {
+    std::size_t idle = 0;
+    auto oldest = origins_.end();
+    for (auto at = origins_.begin(); at != origins_.end(); ++at) {
+        const auto& its = at->second.idle;
+        idle += its.size();
+        if (its.empty()) continue;
+        if (oldest == origins_.end() || its.front().since < oldest->second.idle.front().since) oldest = at;
+    }
+    // The permits in use are connections, or will be.
+    if (idle <= permits_.available() || oldest == origins_.end()) return;
+    oldest->second.idle.erase(oldest->second.idle.begin());
+    if (oldest->second.users == 0 && oldest->second.idle.empty()) origins_.erase(oldest);
 }
 
 }  // namespace grove::detail

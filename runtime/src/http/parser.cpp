@@ -83,6 +83,7 @@ private:
     std::size_t on_chunk_body_impl(std::uint64_t left, BeastView data, BeastError&) override;
     void on_finish_impl(BeastError&) override {}
 
+    void add_trailer(std::string_view name, std::string_view value, BeastError&);
     void check_framing_field(beast_http::field, std::string_view value, BeastError&);
     [[nodiscard]] bool is_folded(std::string_view name, std::string_view value) const noexcept;
     void refuse(int fault, BeastError& ec) noexcept {
@@ -126,10 +127,19 @@ void Machine<IsRequest>::on_field_impl(beast_http::field field,
                                        BeastView value,
                                        BeastError& ec) {
     if (is_folded(view(name), view(value))) return refuse(400, ec);
-    if (this->is_header_done()) return;  // a trailer: who reads those?
+    if (this->is_header_done()) return add_trailer(view(name), view(value), ec);
     if (message_.headers.size() == max_fields) return refuse(431, ec);
     check_framing_field(field, view(value), ec);
     if (!ec) HttpAccess::add(message_.headers, view(name), view(value));
+}
+
+/// Kept of a response alone, and apart: it must not pass for a field of the head, which was acted on already.
+template <bool IsRequest>
+void Machine<IsRequest>::add_trailer(std::string_view name, std::string_view value, BeastError& ec) {
+    if constexpr (!IsRequest) {
+        if (message_.trailers.size() == max_fields) return refuse(400, ec);
+        HttpAccess::add(message_.trailers, name, value);
+    }
 }
 
 template <bool IsRequest>
@@ -318,6 +328,7 @@ class ResponseParser final : public BeastParser<false, HttpResponseParser> {
 public:
     using BeastParser::BeastParser;
     void start(http::Response& into, bool to_head) override {
+        into.trailers.clear();
         restart(into);
         machine_->skip(to_head);
     }

@@ -90,6 +90,8 @@ struct Response {
     int status = 200;
     Headers headers{};
     std::string body{};
+    Headers trailers{};  ///< fields that came behind a chunked body
+    std::string url{};   ///< whose answer it is: the last one, if the client followed redirects
 };
 
 }  // namespace http
