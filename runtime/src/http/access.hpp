@@ -35,6 +35,7 @@ struct HttpAccess {
 /// Names of fields and codings are ASCII and compare without case.
 [[nodiscard]] bool equal_without_case(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool is_token(std::string_view) noexcept;
+[[nodiscard]] std::string_view trimmed(std::string_view) noexcept;  ///< of blanks and tabs at both ends
 /// Whether one of a comma-separated list's elements is `element`, which is in lower case.
 [[nodiscard]] bool list_contains(std::string_view list, std::string_view element) noexcept;
 

@@ -30,14 +30,25 @@ bool wants_decompression(const ClientOptions& options, const Headers& headers) n
     return options.decompress && !headers.get("accept-encoding") && !headers.get("range");
 }
 
+void keep_cookies(CookieJar& jar, std::string_view url, const Response& response) {
+    for (const auto& [name, value] : response.headers) {
+        if (detail::equal_without_case(name, "set-cookie")) jar.store(url, value);
+    }
+}
+
 /// From redirect to redirect, as far as the head of the last response.
 void travel(detail::HttpExchange& exchange,
             detail::HttpJourney& journey,
-            unsigned most,
+            const ClientOptions& options,
             std::error_code& ec,
             Deadline by) {
+    const unsigned most = options.max_redirects;
     for (unsigned redirects = 0;; ++redirects) {
-        exchange.start(journey.call(), ec, by);
+        const std::string cookies = options.cookies ? options.cookies->cookies_for(journey.url()) : "";
+        detail::HttpCall call = journey.call();
+        call.cookies = cookies;
+        exchange.start(call, ec, by);
+        if (!ec && options.cookies) keep_cookies(*options.cookies, journey.url(), exchange.response());
         if (ec || most == 0 || !journey.is_redirected(exchange.response())) break;
         exchange.discard(by);
         if (redirects == most) ec = ClientErrc::too_many_redirects;
@@ -105,7 +116,7 @@ Response Client::request(std::string_view method,
                                 .decompress = wants_decompression(options, headers)};
     detail::HttpJourney journey{call, url};
     detail::HttpExchange exchange{pool, Deadline{}};
-    travel(exchange, journey, options.max_redirects, ec, limit.by());
+    travel(exchange, journey, options, ec, limit.by());
     Response& response = exchange.response();
     if (!ec && exchange.announced() > options.max_body_bytes) {
         ec = std::make_error_code(std::errc::message_size);
@@ -147,7 +158,7 @@ StreamedResponse Client::open(ClientRequest request, std::error_code& ec, Deadli
                                 .expect_continue = request.expect_continue};
     detail::HttpJourney journey{call, request.url};
     auto exchange = std::make_unique<detail::HttpExchange>(pool, detail::from_now(options.request_timeout));
-    travel(*exchange, journey, options.max_redirects, ec, limit.by());
+    travel(*exchange, journey, options, ec, limit.by());
     limit.name_it(ec);
     if (ec) return {};
     return StreamedResponse{std::move(exchange)};

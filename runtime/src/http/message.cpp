@@ -24,12 +24,6 @@ constexpr bool is_value_char(char c) noexcept {
     return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
-}
-
 void check_field(std::string_view name, std::string_view value) {
     if (!detail::is_token(name)) throw std::invalid_argument{"http: a field's name is not a token"};
     if (!std::ranges::all_of(value, is_value_char)) {
@@ -44,6 +38,12 @@ namespace detail {
 
 bool equal_without_case(std::string_view a, std::string_view b) noexcept {
     return a.size() == b.size() && std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
 bool is_token(std::string_view text) noexcept {

@@ -41,6 +41,7 @@ void format_request_head(std::string& out, const HttpCall& call) {
     if (!call.url.credentials.empty() && !call.headers.get("authorization")) {
         append_field(out, "Authorization", basic_credentials(call.url.credentials));
     }
+    if (!call.cookies.empty() && !call.headers.get("cookie")) append_field(out, "Cookie", call.cookies);
     if (call.forwarder && !call.forwarder->credentials.empty()) {
         append_field(out, "Proxy-Authorization", basic_credentials(call.forwarder->credentials));
     }

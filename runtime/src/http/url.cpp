@@ -12,13 +12,6 @@ namespace grove::detail {
 
 namespace {
 
-std::string lower_case(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    return text;
-}
-
 constexpr std::uint16_t default_port(bool secure) noexcept {
     return secure ? 443 : 80;
 }
@@ -32,6 +25,13 @@ std::uint16_t port_of(std::string_view text, bool secure) noexcept {
 }
 
 }  // namespace
+
+std::string lower_case(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    return text;
+}
 
 std::string HttpUrl::host_and_port() const {
     if (port != default_port(secure)) return authority;

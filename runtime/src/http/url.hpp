@@ -7,6 +7,9 @@
 
 namespace grove::detail {
 
+/// As hosts compare.
+[[nodiscard]] std::string lower_case(std::string ascii);
+
 /// Where an http:// or https:// URL leads, as a client needs it.
 struct HttpUrl {
     bool secure = false;

@@ -2,6 +2,7 @@
 
 #include <grove/base/time.hpp>
 #include <grove/base/unique_function.hpp>
+#include <grove/http/cookie_jar.hpp>
 #include <grove/http/message.hpp>
 #include <grove/net/address.hpp>
 #include <grove/net/tls.hpp>
@@ -49,6 +50,7 @@ struct ClientOptions {
     std::size_t max_header_bytes = 64 * 1024;
     std::size_t max_body_bytes = 16 << 20;  ///< of a body read whole; counted after it was decompressed
     unsigned max_redirects = 10;            ///< 0: a redirect is a response like others
+    std::shared_ptr<CookieJar> cookies{};   ///< takes them and sends them back; by default, nobody does
     bool decompress = true;                 ///< asks for gzip and deflate, and takes them off
     /// For https; by default TlsContext::client(). Its ALPN, if any, has to have "http/1.1".
     std::optional<net::TlsContext> tls{};
