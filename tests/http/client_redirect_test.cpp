@@ -56,17 +56,17 @@ GROVE_TEST_REAL("a redirect changes the method as RFC 9110 has it") {
     };
     TestServer server{&redirect};
     Client client;
-    for (const auto& [status, method, becomes] : {Case{301, "POST", "GET /to "},
-                                                  Case{302, "POST", "GET /to "},
-                                                  Case{302, "PUT", "PUT /to body"},
-                                                  Case{303, "POST", "GET /to "},
-                                                  Case{303, "PUT", "GET /to "},
-                                                  Case{307, "POST", "POST /to body"},
-                                                  Case{308, "PATCH", "PATCH /to body"}}) {
-        CAPTURE(status);
-        CAPTURE(method);
-        const std::string url = server.url("/" + std::to_string(status) + "?/to");
-        CHECK(client.request(method, url, {}, "body", patience).body == becomes);
+    for (const Case& each : {Case{301, "POST", "GET /to "},
+                             Case{302, "POST", "GET /to "},
+                             Case{302, "PUT", "PUT /to body"},
+                             Case{303, "POST", "GET /to "},
+                             Case{303, "PUT", "GET /to "},
+                             Case{307, "POST", "POST /to body"},
+                             Case{308, "PATCH", "PATCH /to body"}}) {
+        CAPTURE(each.status);
+        CAPTURE(each.method);
+        const std::string url = server.url("/" + std::to_string(each.status) + "?/to");
+        CHECK(client.request(each.method, url, {}, "body", patience).body == each.becomes);
     }
     CHECK(client.request("HEAD", server.url("/303?/to"), {}, {}, patience).url == server.url("/to"));
     CHECK(server.server.connections() == 1);

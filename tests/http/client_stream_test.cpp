@@ -197,12 +197,12 @@ GROVE_TEST_REAL("a compressed body is decompressed, and its fields do not tell")
         std::string path;
         int format;
     };
-    for (const auto& [path, format] :
+    for (const Case& each :
          {Case{"/gzip", gzip}, Case{"/x-gzip", gzip}, Case{"/deflate", zlib}, Case{"/deflate", bare}}) {
-        CAPTURE(path);
-        CAPTURE(format);
-        coded.body = compressed(text, format);
-        const auto response = client.get(coded.server.url(path), patience);
+        CAPTURE(each.path);
+        CAPTURE(each.format);
+        coded.body = compressed(text, each.format);
+        const auto response = client.get(coded.server.url(each.path), patience);
         CHECK(response.body == text);
         CHECK_FALSE(response.headers.get("content-encoding"));
         CHECK_FALSE(response.headers.get("content-length"));

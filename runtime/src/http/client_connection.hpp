@@ -31,7 +31,7 @@ struct HttpCall {
     std::optional<std::uint64_t> body_length{};
     const HttpUrl* forwarder = nullptr;  ///< the proxy it is sent to
     std::string_view cookies{};
-    bool decompress = false;             ///< ask for what we can take off
+    bool decompress = false;  ///< ask for what we can take off
     bool expect_continue = false;
 };
 
