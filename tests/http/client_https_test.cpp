@@ -126,7 +126,8 @@ private:
         const auto port = static_cast<std::uint16_t>(std::stoi(head.substr(colon + 1)));
         auto host = grove::net::Socket::connect("localhost", port, patience);
         grove::write(peer, std::string_view{"HTTP/1.1 200 Connection established\r\n\r\n"}, patience);
-        auto back = grove::spawn([&] { pass(host, peer); });
+        grove::Group back;  // ends before its sockets, also if this is killed
+        back.spawn([&] { pass(host, peer); });
         pass(peer, host);
         back.join();
     }
