@@ -190,6 +190,31 @@ GROVE_TEST_REAL("a listener does not remove the file of its successor") {
     CHECK(path.exists());
 }
 
+GROVE_TEST_REAL("a listener that is given away takes no file along, and who adopts it accepts") {
+    const TestPath path{"given.sock"};
+    for (const auto& at : {any_port, path.endpoint()}) {
+        auto first = Listener::bind(at);
+        const Endpoint where = first.local();
+        const int fd = first.release();
+        CHECK_FALSE(first);
+        CHECK(first.release() == -1);
+        auto second = Listener::adopt(fd);
+        CHECK(second.local() == where);
+        const auto client = Socket::connect(where, patience);
+        CHECK(second.accept(patience));
+    }
+    CHECK(path.exists());
+}
+
+GROVE_TEST_REAL("what does not listen is not adopted, and closed") {
+    auto [one, other] = tcp_pair();
+    CHECK_THROWS_WITH_AS((void)Listener::adopt(one.release()),
+                         doctest::Contains("Listener::adopt descriptor"),
+                         std::system_error);
+    CHECK(read_piece(other).empty());
+    CHECK_THROWS_AS((void)Listener::adopt(-1), std::system_error);
+}
+
 GROVE_TEST_REAL("an abstract name needs no file") {
     const auto at = Endpoint::parse("unix:@grove-test-abstract-" + std::to_string(::getpid()));
     auto listener = Listener::bind(at);

@@ -84,16 +84,18 @@ std::size_t HttpConnection::receive_first(std::error_code& ec) {
     const http::ServerOptions& options = server_.options();
     if (input_.release()) request_ = {};
     stream_.release(kept_while_busy);
-    idle_.store(true);
+    // The first request of a new connection is on its way: a server that stops waits for it, a moment.
+    idle_.store(answered_);
     std::size_t n = 0;
-    if (!server_.closing().load()) {
+    if (!answered_ || !server_.closing().load()) {
         const auto room = input_.make_room(options.max_header_bytes);
         const Deadline end = from_now(options.idle_timeout);
         const Deadline rest = std::min(from_now(busy_pause), end);
         n = socket_.read_some(room, ec, rest);
         if (ec == std::errc::timed_out && rest < end) {
+            idle_.store(true);
             release_all();
-            n = socket_.read_some(room, ec, end);
+            if (!server_.closing().load()) n = socket_.read_some(room, ec, end);
         }
     }
     idle_.store(false, std::memory_order_relaxed);
@@ -117,6 +119,7 @@ void HttpConnection::end_if_idle() noexcept {
 // --- the answer -----------------------------------------------------------------------------------
 
 bool HttpConnection::answer() {
+    answered_ = true;
     const HttpHead& head = parser_->head();
     stream_.start(head, request_.method == "HEAD");
     body_.start(server_.options().max_body_bytes);

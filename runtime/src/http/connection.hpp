@@ -58,6 +58,7 @@ private:
     http::Request request_;
     http::ResponseWriter writer_;
 
+    bool answered_ = false;  // a request
     // Set while it waits between requests, so that stop() can end the wait. Sequentially consistent with
     // the server's closing(): one of the two sides sees the other.
     std::atomic<bool> idle_{false};

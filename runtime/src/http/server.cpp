@@ -10,13 +10,14 @@ namespace grove {
 
 namespace detail {
 
-HttpServerState::HttpServerState(const net::Endpoint& at,
+HttpServerState::HttpServerState(net::Listener listener,
                                  http::Server::Handler handler,
                                  const http::ServerOptions& options)
     : handler_{std::move(handler)},
       options_{options},
-      listener_{
-          at, [this](net::Socket socket, const net::Endpoint&) { serve(std::move(socket)); }, options.net} {}
+      listener_{std::move(listener),
+                [this](net::Socket socket, const net::Endpoint&) { serve(std::move(socket)); },
+                options.net} {}
 
 void HttpServerState::serve(net::Socket socket) {
     HttpConnection{*this, std::move(socket)}.serve();
@@ -49,7 +50,10 @@ void HttpServerState::remove(HttpConnection& connection) noexcept {
 namespace http {
 
 Server::Server(const net::Endpoint& at, Handler handler, const ServerOptions& options)
-    : state_{std::make_unique<detail::HttpServerState>(at, std::move(handler), options)} {}
+    : Server{net::Listener::bind(at, options.net.listen), std::move(handler), options} {}
+
+Server::Server(net::Listener listener, Handler handler, const ServerOptions& options)
+    : state_{std::make_unique<detail::HttpServerState>(std::move(listener), std::move(handler), options)} {}
 
 Server::~Server() {
     Shield shield;

@@ -13,7 +13,7 @@ class HttpConnection;
 /// A server: its handler, its options, and its connections, which may live on threads of their own.
 class HttpServerState {
 public:
-    HttpServerState(const net::Endpoint&, http::Server::Handler, const http::ServerOptions&);
+    HttpServerState(net::Listener, http::Server::Handler, const http::ServerOptions&);
 
     /// Serves one connection until it ends. Blocks.
     void serve(net::Socket);

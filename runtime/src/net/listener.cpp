@@ -17,6 +17,7 @@ public:
 
     [[nodiscard]] int family() const noexcept { return family_; }
     void own_file(const std::string& path) { file_ = UnixFile{path}; }
+    void disown_file() noexcept { file_.forget(); }
 
 private:
     ~ListenerState() override = default;
@@ -31,6 +32,13 @@ void set_listen_options(int fd, bool is_tcp, const net::ListenOptions& options, 
     if (is_tcp && !ec) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, ec);  // its connections inherit it
     if (options.v6_only && !ec) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, ec);
     if (options.reuse_port && !ec) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, ec);
+}
+
+void require_listening(int fd, std::error_code& ec) {
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    checked(os().get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size), ec);
+    if (!ec && listening == 0) ec = std::make_error_code(std::errc::invalid_argument);
 }
 
 }  // namespace
@@ -69,6 +77,19 @@ Listener Listener::bind(const Endpoint& at, const ListenOptions& options) {
     return listener;
 }
 
+Listener Listener::adopt(int number) {
+    detail::UniqueFd fd{number};
+    std::error_code ec;
+    detail::SocketAddress address;
+    detail::require_listening(fd.get(), ec);
+    if (!ec) checked(os().local_name(fd.get(), address.get(), address.size_to_fill()), ec);
+    if (!ec) checked(os().set_non_blocking(fd.get(), true), ec);
+    if (ec) detail::throw_failed("Listener::adopt", "descriptor " + std::to_string(number), ec);
+    Listener listener{new detail::ListenerState{fd.get(), address.family()}};
+    (void)fd.release();
+    return listener;
+}
+
 Socket Listener::accept(std::error_code& ec, Deadline by) {
     if (!state_) return detail::closed(ec), Socket{};
     detail::SocketAddress peer;
@@ -97,6 +118,13 @@ Endpoint Listener::local() const {
 }
 int Listener::native_handle() const noexcept {
     return state_ ? state_->fd() : -1;
+}
+int Listener::release() noexcept {
+    if (!state_) return -1;
+    state_->disown_file();
+    const int fd = state_->release();
+    state_.reset();
+    return fd;
 }
 void Listener::close() noexcept {
     state_.reset();

@@ -56,10 +56,10 @@ private:
 
 class ServerState {
 public:
-    ServerState(const net::Endpoint& at, Crew::Handler handler, const net::ServerOptions& options)
+    ServerState(net::Listener listener, Crew::Handler handler, const net::ServerOptions& options)
         : handler_{std::move(handler)},
           options_{options},
-          listener_{net::Listener::bind(at, options.listen)},
+          listener_{std::move(listener)},
           endpoint_{listener_.local()} {
         GROVE_ASSERT(handler_, "a StreamServer needs a handler");
         GROVE_ASSERT(options.max_connections > 0, "a StreamServer must be allowed a connection");
@@ -145,7 +145,10 @@ void ServerState::stop(Deadline grace) {
 namespace net {
 
 StreamServer::StreamServer(const Endpoint& at, Handler handler, const ServerOptions& options)
-    : state_{std::make_unique<detail::ServerState>(at, std::move(handler), options)} {}
+    : StreamServer{Listener::bind(at, options.listen), std::move(handler), options} {}
+
+StreamServer::StreamServer(Listener listener, Handler handler, const ServerOptions& options)
+    : state_{std::make_unique<detail::ServerState>(std::move(listener), std::move(handler), options)} {}
 
 StreamServer::~StreamServer() {
     const Shield shield;

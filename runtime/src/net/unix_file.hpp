@@ -17,6 +17,7 @@ public:
     UnixFile(UnixFile&&) noexcept;
     UnixFile& operator=(UnixFile&&) noexcept;
     ~UnixFile();
+    void forget() noexcept { path_.clear(); }  ///< somebody else removes it
 
 private:
     std::string path_;  // empty: none

@@ -69,12 +69,13 @@ public:
     using Handler = UniqueFunction<void(Request&, ResponseWriter&)>;
 
     Server(const net::Endpoint&, Handler, const ServerOptions& = {});  ///< listens at once
+    Server(net::Listener, Handler, const ServerOptions& = {});         ///< as StreamServer
     ~Server();                                                         ///< stop(now). Blocks.
 
     void start();          ///< begins to accept, in the background
     void serve_forever();  ///< start(), then waits to be killed or stopped. Blocks.
     /// Stops accepting, closes connections between requests, lets handlers finish until the deadline, then
-    /// kills them. Blocks.
+    /// kills them. A new connection has a second for its first request: that is on its way. Blocks.
     void stop(Deadline grace = Clock::duration::zero());
 
     [[nodiscard]] net::Endpoint endpoint() const;

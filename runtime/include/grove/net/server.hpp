@@ -34,7 +34,9 @@ public:
     using Handler = UniqueFunction<void(Socket, const Endpoint& peer)>;
 
     StreamServer(const Endpoint&, Handler, const ServerOptions& = {});  ///< listens at once
-    ~StreamServer();                                                    ///< stop(now). Blocks.
+    /// On a listener that is there already; ServerOptions::listen has had its say.
+    StreamServer(Listener, Handler, const ServerOptions& = {});
+    ~StreamServer();  ///< stop(now). Blocks.
     StreamServer(const StreamServer&) = delete;
     StreamServer& operator=(const StreamServer&) = delete;
 

@@ -120,6 +120,10 @@ public:
     /// nobody listens there any more, and removed by close().
     static Listener bind(const Endpoint&, const ListenOptions& = {});
     static Listener bind(const Endpoint&, std::error_code& ec, const ListenOptions& = {});
+    /// Takes over a socket that listens already, from another process for instance (also if it throws), and
+    /// makes it non-blocking. Processes that share one share its connections: each is accepted once, and
+    /// while one of them listens none is refused. A Unix socket's file is left to who bound it.
+    static Listener adopt(int fd);
     Listener(Listener&&) noexcept;
     Listener& operator=(Listener&&) noexcept;
     ~Listener();
@@ -130,6 +134,8 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] Endpoint local() const;              ///< with the port the system chose
     [[nodiscard]] int native_handle() const noexcept;  ///< -1 if closed
+    /// Gives the descriptor away, and with it the care for a Unix socket's file. Requires: nobody waits.
+    [[nodiscard]] int release() noexcept;
     /// Greenlets that wait leave with Errc::closed.
     void close() noexcept;
 
