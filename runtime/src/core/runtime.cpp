@@ -33,7 +33,7 @@ void run_main(const RunOptions& options, MainBody& main, Environment environment
         }
         signal = scheduler->stop_signal();
     }
-    if (signal != 0) end_process_by(signal);
+    if (signal > 0) end_process_by(signal);
     if (error) std::rethrow_exception(error);
 }
 

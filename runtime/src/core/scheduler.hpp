@@ -158,6 +158,9 @@ public:
     void checkpoint_slow();
     /// Kills main soon, and the rest after it. Any thread, and signal handlers.
     void stop_by_signal(int signal) noexcept;
+    /// The same, but run() raises no signal when all has unwound: it throws main's GreenletExit. Any thread.
+    void stop() noexcept;
+    /// 0: none; negative: stop().
     [[nodiscard]] int stop_signal() const noexcept { return stop_signal_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] RuntimeStats stats() const;
@@ -197,6 +200,7 @@ private:
     void sleep_in_loop() noexcept;
     [[nodiscard]] bool may_be_woken() const noexcept;
     void drain_inbox() noexcept;
+    void tell_of_stop() noexcept;
     void heed_stop_signal() noexcept;
     void shuffle_ready() noexcept;
     void run_profiled() noexcept;

@@ -177,6 +177,15 @@ void Scheduler::wake_main() noexcept {
 
 void Scheduler::stop_by_signal(int signal) noexcept {
     stop_signal_.store(signal, std::memory_order_relaxed);
+    tell_of_stop();
+}
+
+void Scheduler::stop() noexcept {
+    int none = 0;
+    if (stop_signal_.compare_exchange_strong(none, -1, std::memory_order_relaxed)) tell_of_stop();
+}
+
+void Scheduler::tell_of_stop() noexcept {
     gil_state_->breaker.fetch_or(breaker_bit::slice_used, std::memory_order_relaxed);
     loop_->wake();
 }

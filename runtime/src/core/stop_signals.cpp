@@ -18,7 +18,7 @@ void stop(int signal) noexcept {
     const int error = errno;
     ++handlers_running;
     if (Scheduler* const scheduler = stopped_by_signals) {
-        if (scheduler->stop_signal() != 0) end_process_by(signal);
+        if (scheduler->stop_signal() > 0) end_process_by(signal);
         scheduler->stop_by_signal(signal);
     }
     --handlers_running;
