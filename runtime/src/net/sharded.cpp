@@ -1,0 +1,31 @@
+#include <grove/net/sharded.hpp>
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace grove::net {
+
+namespace {
+
+Listener duplicate(const Listener& listener) {
+    const int fd = ::fcntl(listener.native_handle(), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) throw std::system_error{errno, std::generic_category(), "bind_sharded"};
+    return Listener::adopt(fd);
+}
+
+}  // namespace
+
+std::vector<Listener> bind_sharded(std::size_t n, const Endpoint& at, const ListenOptions& options) {
+    std::vector<Listener> listeners;
+    listeners.reserve(n);
+    ListenOptions shared = options;
+    shared.reuse_port = !at.is_unix();
+    if (n > 0) listeners.push_back(Listener::bind(at, shared));
+    while (listeners.size() < n) {
+        listeners.push_back(at.is_unix() ? duplicate(listeners.front())
+                                         : Listener::bind(listeners.front().local(), shared));
+    }
+    return listeners;
+}
+
+}  // namespace grove::net
