@@ -13,12 +13,13 @@ public:
     explicit UniqueFd(int fd = -1) noexcept : fd_{fd} {}
     UniqueFd(UniqueFd&& other) noexcept : fd_{other.release()} {}
     UniqueFd& operator=(UniqueFd&&) = delete;
-    ~UniqueFd() {
-        if (fd_ >= 0) (void)os().close(fd_);
-    }
+    ~UniqueFd() { reset(); }
 
     [[nodiscard]] int get() const noexcept { return fd_; }
     [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+    void reset() noexcept {
+        if (fd_ >= 0) (void)os().close(std::exchange(fd_, -1));
+    }
 
 private:
     int fd_;
