@@ -3,18 +3,13 @@
 #include <grove/io/signal.hpp>
 
 #include "base/log.hpp"
-#include "io/process_state.hpp"
+#include "io/forked.hpp"
 #include "net/worker_state.hpp"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <poll.h>
 #include <string>
 #include <system_error>
@@ -31,17 +26,6 @@ constexpr auto never = Clock::time_point::max();
 // Beyond the grace, in which a worker waits for its handlers: for killing those that are left.
 constexpr auto time_to_unwind = 1s;
 constexpr int status_of_exception = 70;  // EX_SOFTWARE, as fork()'s
-
-/// "ended with status 3", "was ended by signal 11 (Segmentation fault)"
-std::string how_it_ended(int status) {
-    if (status >= 0) return "ended with status " + std::to_string(status);
-    return "was ended by signal " + std::to_string(-status) + " (" + ::strsignal(-status) + ")";
-}
-
-/// For ps: of the process, not of the one thread that says so.
-void name_process(const std::string& name) {
-    std::ofstream{"/proc/self/comm"} << name;
-}
 
 }  // namespace
 
@@ -84,8 +68,7 @@ void WorkerMaster::start(std::size_t place) {
     WorkerProcess::ReadyPipe pipe;
     std::fflush(nullptr);  // what is buffered would be written by both
     Process process = fork([this, place, master = ::getpid(), &pipe] {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != master) return 0;  // it was quick to die
+        if (!die_with(master)) return 0;
         pipe.reading.reset();
         const int status = be_worker(place, std::move(pipe.writing));
         std::fflush(nullptr);
@@ -102,7 +85,7 @@ void WorkerMaster::start(std::size_t place) {
 int WorkerMaster::be_worker(std::size_t place, UniqueFd ready) {
     processes_.clear();  // the descriptors of the others
     signals_.become_worker();
-    name_process(title(place));
+    name_this_process(title(place));
     try {
         grove::run(options_.run, [&] {
             WorkerState state{place, generation_, listeners_.take(place), std::move(ready)};
