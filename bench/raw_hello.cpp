@@ -1,9 +1,9 @@
 // The least an HTTP server can be: finds the blank lines and answers each with the same bytes. What is left
-// is the cost of the sockets; compare with baseline/epoll_hello. `raw_hello --port 8080`
+// is the cost of the sockets; compare with baseline/epoll_hello. `raw_hello --port 8080`, and with `--shards
+// 2` two runtimes of them.
 
-#include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
-#include <grove/net/server.hpp>
+#include <grove/net/sharded.hpp>
 
 #include <array>
 #include <charconv>
@@ -77,26 +77,33 @@ void serve(Socket socket, const Endpoint&) {
     }
 }
 
-std::uint16_t parse_port(std::span<char*> arguments) {
+struct Arguments {
     std::uint16_t port = 8080;
-    if (arguments.size() == 1) return port;
-    const std::string_view text = arguments.size() == 3 ? arguments[2] : "";
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (std::string_view{arguments[1]} == "--port" && error == std::errc{} &&
-        end == text.data() + text.size())
-        return port;
-    std::fprintf(stderr, "usage: %s [--port PORT]\n", arguments[0]);
-    std::exit(2);
+    std::uint16_t shards = 1;
+};
+
+Arguments parse(std::span<char*> words) {
+    Arguments arguments;
+    for (std::size_t i = 1; i < words.size(); i += 2) {
+        const std::string_view name = words[i];
+        const std::string_view text = i + 1 < words.size() ? words[i + 1] : "";
+        std::uint16_t& value = name == "--port" ? arguments.port : arguments.shards;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if ((name == "--port" || name == "--shards") && error == std::errc{} &&
+            end == text.data() + text.size())
+            continue;
+        std::fprintf(stderr, "usage: %s [--port PORT] [--shards N]\n", words[0]);
+        std::exit(2);
+    }
+    return arguments;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::uint16_t port = parse_port({argv, static_cast<std::size_t>(argc)});
-    grove::run([port] {
-        grove::net::StreamServer server{{IpAddress::loopback(), port}, serve};
-        std::printf("listening on %s\n", server.endpoint().to_string().c_str());
-        std::fflush(stdout);
-        server.serve_forever();
-    });
+    const Arguments arguments = parse({argv, static_cast<std::size_t>(argc)});
+    auto listeners = grove::net::bind_sharded(arguments.shards, {IpAddress::loopback(), arguments.port});
+    std::printf("listening on %s\n", listeners.front().local().to_string().c_str());
+    std::fflush(stdout);
+    grove::net::serve_sharded(std::move(listeners), serve);
 }

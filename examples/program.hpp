@@ -13,9 +13,9 @@
 
 // What the example programs share: the command line, and errors of one line.
 
-/// Reads the command line, then runs main in a runtime; what this returns is the program's exit status.
+/// Reads the command line, then calls main; what this returns is the program's exit status.
 template <class F>
-int run_program(CLI::App& app, int argc, char** argv, F&& main) {
+int call_program(CLI::App& app, int argc, char** argv, F&& main) {
     app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
         return failed->get_name() + ": " + error.what() + " (see --help)\n";
     });
@@ -23,7 +23,7 @@ int run_program(CLI::App& app, int argc, char** argv, F&& main) {
 
     std::string hint;
     try {
-        grove::run(std::forward<F>(main));
+        main();
         return 0;
     } catch (const std::system_error& error) {
         if (error.code() == std::errc::address_in_use)
@@ -34,6 +34,12 @@ int run_program(CLI::App& app, int argc, char** argv, F&& main) {
         std::cerr << app.get_name() << ": " << error.what() << '\n';
     }
     return 1;
+}
+
+/// The same, with main in a runtime.
+template <class F>
+int run_program(CLI::App& app, int argc, char** argv, F&& main) {
+    return call_program(app, argc, argv, [&main] { grove::run(main); });
 }
 
 inline void add_port(CLI::App& app, std::uint16_t& port) {

@@ -74,8 +74,11 @@ GROVE_TEST_REAL("listeners of one endpoint share its port, whatever it is") {
     CHECK(listeners[1].local() == listeners[0].local());
     CHECK(listeners[2].local() == listeners[0].local());
     CHECK(bind_sharded(0, any_port).empty());
-    const auto alone = grove::net::Listener::bind(any_port);
-    CHECK_THROWS_AS((void)bind_sharded(2, alone.local()), std::system_error);
+    for (const auto& taken : {grove::net::Listener::bind(any_port).local(), listeners[0].local()}) {
+        const auto others = grove::net::Listener::bind(taken, {.reuse_port = true});
+        CHECK_THROWS_AS((void)bind_sharded(2, taken), std::system_error);
+        CHECK(bind_sharded(2, taken, {.reuse_port = true}).size() == 2);
+    }
 }
 
 TEST_CASE("new connections go to all shards, each with a handler of its own") {

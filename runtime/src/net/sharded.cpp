@@ -18,6 +18,8 @@ Listener duplicate(const Listener& listener) {
 std::vector<Listener> bind_sharded(std::size_t n, const Endpoint& at, const ListenOptions& options) {
     std::vector<Listener> listeners;
     listeners.reserve(n);
+    // The system would let us in beside another of this user's programs that shares its port.
+    if (!options.reuse_port && !at.is_unix() && at.port() != 0) (void)Listener::bind(at, options);
     ListenOptions shared = options;
     shared.reuse_port = !at.is_unix();
     if (n > 0) listeners.push_back(Listener::bind(at, shared));

@@ -11,8 +11,9 @@
 namespace grove::net {
 
 /// n listeners on one endpoint, among which the system spreads new connections evenly (SO_REUSEPORT). Port 0:
-/// all get the port it chose. A Unix socket has no such thing: they share one, and take connections as they
-/// can; the first to be closed removes its file. Throws as Listener::bind. Any thread.
+/// all get the port it chose. A port that others listen on is an error, unless reuse_port is set and they set
+/// it, too. A Unix socket has no such thing: they share one, and take connections as they can; the first to
+/// be closed removes its file. Throws as Listener::bind. Any thread.
 [[nodiscard]] std::vector<Listener> bind_sharded(std::size_t n, const Endpoint&, const ListenOptions& = {});
 
 /// A Server for each listener, in a runtime and on a thread of its own: run_sharded(), until a stop signal.
