@@ -30,9 +30,11 @@ int main(int argc, char** argv) {
     grove::net::WorkersOptions options{.name = "hello"};
     add_port(app, port);
     app.add_option("--workers", options.count, "processes; 0: one per core")->capture_default_str();
-    app.add_flag("--reuse-port", options.listen.reuse_port, "a listener for each worker");
+    bool shared = false;
+    app.add_flag("--shared", shared, "one listener for all workers, instead of one for each");
 
     return call_program(app, argc, argv, [&] {
+        if (shared) options.listening = grove::net::Listening::shared;
         options.endpoints = {{grove::net::IpAddress::loopback(), port}};
         grove::net::run_workers(options, [](grove::net::Worker& worker) {
             const auto endpoint = worker.listener().local();

@@ -26,7 +26,7 @@ start workers_hello --workers 2
 expect "body" "$(curl -sS "http://$address/")" 'Hello, World!'
 until_matches "^hello-0 hello-1$" names
 refuses_what_servers_refuse workers_hello
-refuses_what_servers_refuse workers_hello --reuse-port
+refuses_what_servers_refuse workers_hello --shared
 
 read -r -a workers < <(children; echo)
 kill -KILL "${workers[0]}"

@@ -10,10 +10,8 @@ namespace grove::detail {
 WorkerListeners::WorkerListeners(const net::WorkersOptions& options) {
     for (const net::Endpoint& at : options.endpoints) {
         auto& listeners = per_endpoint_.emplace_back();
-        if (options.listen.reuse_port && !at.is_unix()) {
-            net::ListenOptions alone = options.listen;
-            alone.reuse_port = false;
-            listeners = net::bind_sharded(options.count, at, alone);
+        if (options.listening == net::Listening::each && !at.is_unix()) {
+            listeners = net::bind_sharded(options.count, at, options.listen);
         } else {
             listeners.push_back(net::Listener::bind(at, options.listen));
         }

@@ -18,12 +18,18 @@ struct WorkerAccess;
 
 namespace grove::net {
 
+/// How workers come to their connections. Either way the master keeps the listeners open, so that none is
+/// refused or reset while workers come and go. Decision 0013 has figures.
+enum class Listening {
+    each,  ///< a listener for each place, among which the system spreads connections evenly. Those of a place
+           ///< whose worker is gone, or stuck, wait for its successor. Unix sockets have no such thing.
+    shared,  ///< one for all: whoever wakes first takes what is there, seldom in equal shares
+};
+
 struct WorkersOptions {
     std::size_t count = 0;              ///< processes; 0: one per core
     std::vector<Endpoint> endpoints{};  ///< bound once, by the master
-    /// reuse_port: a listener for each worker, among which the system spreads connections by a hash. Else
-    /// they share one, and who is free takes the next: so a worker that is stuck, or gone, keeps no
-    /// connection waiting. Decision 0013 has figures.
+    Listening listening = Listening::each;
     ListenOptions listen{};
     RunOptions run{};                               ///< of the workers; their stop_signals do not count
     std::chrono::milliseconds grace{30'000};        ///< for what is under way when a worker is to stop
