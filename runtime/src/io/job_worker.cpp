@@ -41,7 +41,7 @@ void work_on(std::span<const std::byte> job, ByteWriter& answer) {
     answer = begin_message();
     try {
         ByteReader in{job};
-        const auto call = reinterpret_cast<JobCall>(Serialize<std::uintptr_t>::read(in));
+        const auto call = read_function<JobCall>(in);
         Serialize<JobOutcome>::write(answer, JobOutcome::value);
         call(in, answer);
     } catch (const std::exception& error) {
@@ -71,7 +71,7 @@ void work(JobChannel channel, std::size_t max_message) {
 JobWorker::Forked JobWorker::fork_worker(std::size_t max_message) {
     auto [ours, theirs] = JobChannel::make_sockets();
     std::fflush(nullptr);  // what is buffered would be written by both
-    Process process = fork([&, parent = ::getpid(), max_message] {
+    Process process = fork([&theirs = theirs, parent = ::getpid(), max_message] {
         if (!die_with(parent)) return 0;
         close_as_exec_does(theirs.get());
         name_this_process("grove-pool");

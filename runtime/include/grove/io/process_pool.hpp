@@ -5,7 +5,7 @@
 
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <ranges>
@@ -93,7 +93,7 @@ public:
 private:
     template <class F>
     auto caller_of(F f) {
-        return [this, f](const auto& input) { return apply(f, input); };
+        return [this, f](const auto& input) { return this->apply(f, input); };
     }
 
     std::unique_ptr<detail::ProcessPoolState> state_;
@@ -132,10 +132,21 @@ concept Stateless = std::is_empty_v<F> && std::default_initializable<F>;
 template <class F>
 concept FunctionPointer = std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>;
 
+template <FunctionPointer F>
+void write_function(ByteWriter& out, F f) {
+    out.write(std::as_bytes(std::span{&f, 1}));
+}
+template <FunctionPointer F>
+F read_function(ByteReader& in) {
+    F f = nullptr;
+    std::memcpy(&f, in.take(sizeof f).data(), sizeof f);
+    return f;
+}
+
 template <class F, class... Args>
 void call_job(ByteReader& in, ByteWriter& out) {
     F f{};
-    if constexpr (FunctionPointer<F>) f = reinterpret_cast<F>(Serialize<std::uintptr_t>::read(in));
+    if constexpr (FunctionPointer<F>) f = read_function<F>(in);
     auto args = Serialize<std::tuple<Args...>>::read(in);
     using R = std::decay_t<decltype(std::apply(f, std::move(args)))>;
     if constexpr (std::is_void_v<R>) {
@@ -157,9 +168,8 @@ auto ProcessPool::apply(F f, const Args&... args) {
 
     ByteWriter message = detail::begin_message();
     const detail::JobCall call = &detail::call_job<F, detail::JobArgument<Args>...>;
-    Serialize<std::uintptr_t>::write(message, reinterpret_cast<std::uintptr_t>(call));
-    if constexpr (detail::FunctionPointer<F>)
-        Serialize<std::uintptr_t>::write(message, reinterpret_cast<std::uintptr_t>(f));
+    detail::write_function(message, call);
+    if constexpr (detail::FunctionPointer<F>) detail::write_function(message, f);
     (Serialize<detail::JobArgument<Args>>::write(message, args), ...);
     const detail::JobResult result = detail::exchange(*state_, message);
     if constexpr (!std::is_void_v<R>) {
