@@ -53,6 +53,11 @@ int hang(int) {
     for (;;) ::pause();
 }
 
+/// Lets others run until they all wait.
+void settle() {
+    for (int i = 0; i < 10; ++i) grove::yield();
+}
+
 /// There is no child left, dead or alive.
 bool no_children() {
     return ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD;
@@ -160,9 +165,10 @@ GROVE_TEST_REAL("a caller that is killed or out of time takes its process with i
     CHECK(second != first);
 
     auto caller = spawn([&] { return pool.apply(hang, 0); });
+    settle();
     auto waiting = spawn([&] { return pool.apply(worker_pid, 0); });  // for the one worker
     auto killed_in_line = spawn([&] { return pool.apply(worker_pid, 0); });
-    for (int i = 0; i < 10; ++i) grove::yield();
+    settle();
     killed_in_line.kill();
     caller.kill();
     CHECK(waiting.get() != second);

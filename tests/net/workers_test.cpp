@@ -249,14 +249,16 @@ TEST_CASE("no connection is refused or reset while generations change") {
 
 TEST_CASE("a generation that does not come up leaves the one before in service") {
     const auto fails_later = [](Worker& worker, NewsPipe& news) {
-        if (worker.generation() > 1) throw std::runtime_error{"the new configuration is wrong"};
-        serve_http(worker, news);
+        if (worker.generation() == 1) return serve_http(worker, news);
+        news.tell(worker, "fails");
+        throw std::runtime_error{"the new configuration is wrong"};
     };
     WorkersOptions options = two_workers();
     options.longest_pause = 2ms;
     const auto end = with_workers(options, fails_later, [](int master, NewsPipe& news) {
         const auto started = news.next(2);
         ::kill(master, SIGHUP);
+        for (const News& one : news.next(4)) CHECK(one.what == "fails");
         for (int i = 0; i < 50; ++i) {
             const int pid = pid_in(ask(started[0].at));
             CHECK((pid == started[0].pid || pid == started[1].pid));
