@@ -315,7 +315,7 @@ TEST_CASE("a worker that does not stop is killed at the end of its grace, or by 
         news.tell(worker, "started");
         worker.wait_for_stop();
         news.tell(worker, "told");
-        for (;;) ::pause();
+        grove::sleep({});
     };
     const auto end = with_workers(options, deaf, [twice](int master, NewsPipe& news) {
         (void)news.next(2);

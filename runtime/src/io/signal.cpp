@@ -109,8 +109,14 @@ public:
 
     void add(std::shared_ptr<SignalEntry> entry) {
         entries_.reserve(entries_.size() + 1);
-        take(entry->number);
-        ++wanted_[static_cast<std::size_t>(entry->number)];
+        auto& wanted = wanted_[static_cast<std::size_t>(entry->number)];
+        ++wanted;  // before the system hands us the first, which would be lost
+        try {
+            take(entry->number);
+        } catch (const std::system_error&) {
+            --wanted;
+            throw;
+        }
         entries_.push_back(std::move(entry));
         scheduler_.add_outside();
     }
