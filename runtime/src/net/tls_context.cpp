@@ -1,6 +1,7 @@
 #include "net/tls_context.hpp"
 
 #include <grove/base/error.hpp>
+#include <grove/core/offload.hpp>
 
 #include "net/tls_error.hpp"
 
@@ -151,13 +152,13 @@ TlsContextState::TlsContextState(net::TlsClientOptions options, Verification ver
     : options_{std::move(options)},
       verification_{verification},
       alpn_{alpn_list(alpn_of(options_))},
-      current_{make()} {}
+      current_{offload([this] { return make(); })} {}
 
 TlsContextState::TlsContextState(net::TlsServerOptions options)
     : options_{std::move(options)},
       verification_{Verification::off},
       alpn_{alpn_list(alpn_of(options_))},
-      current_{make()} {}
+      current_{offload([this] { return make(); })} {}
 
 UniqueSslContext TlsContextState::make() {
     return std::visit([this](const auto& options) { return make(options); }, options_);
@@ -214,7 +215,7 @@ UniqueSsl TlsContextState::make_connection(TlsSessionPlace& place) {
 }
 
 void TlsContextState::reload() {
-    UniqueSslContext made = make();
+    UniqueSslContext made = offload([this] { return make(); });
     const std::scoped_lock held{mutex_};
     const auto* const server = std::get_if<net::TlsServerOptions>(&options_);
     if (server && server->client_certificate == net::ClientCertificate::not_asked) {

@@ -60,7 +60,7 @@ struct TlsServerOptions {
 
 /// What connections have in common: certificates, whom to trust, sessions to resume. At least TLS 1.2;
 /// ciphers are OpenSSL's defaults. A handle: copies are the same context. The factories throw
-/// std::system_error, which names the file and OpenSSL's reason. They read files without switching.
+/// std::system_error, which names the file and OpenSSL's reason. They read files on the native pool. Block.
 class TlsContext {
 public:
     /// Verifies the server's certificate and name. Remembers sessions of up to 1,024 servers.
@@ -70,7 +70,7 @@ public:
     static TlsContext server(const TlsServerOptions&);
 
     /// Reads the files again, for connections made from now on. Sessions can be resumed across it, but those
-    /// of verified clients. If it throws, everything is as before. **Any thread.**
+    /// of verified clients. If it throws, everything is as before. **Any thread.** Blocks.
     void reload();
 
 private:
