@@ -29,6 +29,7 @@ struct Request {
     WatchedThread::Look look;
     void* argument;
     sem_t done{};
+    std::atomic<bool> looked{false};  // orders what it noted: TSan does not see that sem_clockwait does
 };
 
 std::mutex one_at_a_time;  // the handler is the process's
@@ -58,6 +59,7 @@ void on_signal(int, siginfo_t*, void* context) noexcept {
     if (Request* const r = request.exchange(nullptr)) {  // null: it came too late
         note_stack(r->stack, interrupted_at(*static_cast<const ucontext_t*>(context)));
         r->look(r->argument);
+        r->looked.store(true, std::memory_order_release);
         sem_post(&r->done);
     }
     errno = error;
@@ -171,7 +173,7 @@ bool WatchedThread::interrupt(CallStack& stack,
         answered = true;
     }
     sem_destroy(&ours.done);
-    return answered;
+    return answered && ours.looked.load(std::memory_order_acquire);
 }
 
 }  // namespace grove::detail
