@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -48,10 +47,10 @@ std::string head_of(const HttpCall& call) {
 }  // namespace
 
 HttpClientConnection::HttpClientConnection(net::Socket socket, const http::ClientOptions& options)
-    : socket_{std::move(socket)},
+    : transport_{std::move(socket)},
       options_{options},
       parser_{make_response_parser(options.max_header_bytes)},
-      body_{socket_, input_, *parser_, std::chrono::milliseconds::max()} {}
+      body_{transport_, input_, *parser_, PaceLimits{}} {}
 
 void HttpClientConnection::exchange(const HttpCall& call,
                                     http::Response& response,
@@ -81,8 +80,8 @@ void HttpClientConnection::send(const HttpCall& call, std::error_code& ec, Deadl
     std::string_view rest = call.body;
     head += rest.substr(0, joined_write);
     rest.remove_prefix(std::min(rest.size(), joined_write));
-    grove::write(socket_, bytes_of(head), ec, by);
-    if (!ec) grove::write(socket_, bytes_of(rest), ec, by);
+    grove::write(transport_, bytes_of(head), ec, by);
+    if (!ec) grove::write(transport_, bytes_of(rest), ec, by);
 }
 
 void HttpClientConnection::receive_head(const HttpCall& call,
@@ -93,7 +92,7 @@ void HttpClientConnection::receive_head(const HttpCall& call,
     const bool to_head = call.method == "HEAD";
     parser_->start(response, to_head);
     for (;;) {
-        const std::size_t n = socket_.read_some(input_.make_room(options_.max_header_bytes), ec, by);
+        const std::size_t n = transport_.read_some(input_.make_room(options_.max_header_bytes), ec, by);
         if (!ec && n == 0) ec = Errc::eof;
         if (ec) return;
         heard_ = true;
@@ -134,7 +133,7 @@ void HttpClientConnection::receive_body(http::Response& response, std::error_cod
 bool HttpClientConnection::quiet() {
     std::array<std::byte, 1> nothing;
     std::error_code ec;
-    socket_.read_some(nothing, ec, Clock::time_point{});  // long past: look once
+    transport_.read_some(nothing, ec, Clock::time_point{});  // long past: look once
     return ec == std::errc::timed_out;
 }
 

@@ -7,6 +7,7 @@
 #include "http/body.hpp"
 #include "http/input_buffer.hpp"
 #include "http/parser.hpp"
+#include "http/transport.hpp"
 #include "http/url.hpp"
 
 #include <memory>
@@ -46,7 +47,7 @@ private:
     void receive_body(http::Response&, std::error_code& ec, Deadline by);
     [[nodiscard]] bool parse_head(http::Response&, std::error_code& ec);
 
-    net::Socket socket_;
+    Transport transport_;
     const http::ClientOptions options_;
     const std::unique_ptr<HttpResponseParser> parser_;
     InputBuffer input_;

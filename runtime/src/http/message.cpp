@@ -24,12 +24,6 @@ constexpr bool is_value_char(char c) noexcept {
     return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
-}
-
 void check_field(std::string_view name, std::string_view value) {
     if (!detail::is_token(name)) throw std::invalid_argument{"http: a field's name is not a token"};
     if (!std::ranges::all_of(value, is_value_char)) {
@@ -48,6 +42,19 @@ bool equal_without_case(std::string_view a, std::string_view b) noexcept {
 
 bool is_token(std::string_view text) noexcept {
     return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == text.npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
+std::string_view take_until(std::string_view& text, char separator) noexcept {
+    const auto end = std::min(text.find(separator), text.size());
+    const auto taken = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return trimmed(taken);
 }
 
 bool list_contains(std::string_view list, std::string_view element) noexcept {
@@ -125,6 +132,20 @@ void Headers::drop_from(std::size_t first, std::string_view name) noexcept {
 
 void Headers::clear() noexcept {
     count_ = 0;
+}
+
+// --- Parameters -----------------------------------------------------------------------------------
+
+std::optional<std::string_view> Parameters::get(std::string_view name) const noexcept {
+    for (const auto& [key, value] : all_) {
+        if (key == name) return value;
+    }
+    return std::nullopt;
+}
+
+std::string_view Parameters::at(std::string_view name) const {
+    if (const auto found = get(name)) return *found;
+    throw std::out_of_range{"http: the route has no parameter {" + std::string{name} + "}"};
 }
 
 // --- BodyReader -----------------------------------------------------------------------------------
