@@ -110,10 +110,10 @@ TEST_CASE("Accept-Encoding: the best of what we have, identity unless it is refu
                                                 {"*;q=0, gzip", Coding::gzip, false},
                                                 {"br, *;q=0, identity;q=0.1", Coding::identity, true},
                                                 {";;,,q=,gzip;q", Coding::gzip, true}}) {
-        CAPTURE(field);
+        const std::string shown{field};  // a lambda cannot take the binding itself
         const auto accepted = grove::detail::parse_accept_encoding(field);
-        CHECK(accepted.best == best);
-        CHECK(accepted.identity == identity);
+        CHECK_MESSAGE(accepted.best == best, shown);
+        CHECK_MESSAGE(accepted.identity == identity, shown);
     }
 }
 

@@ -58,8 +58,8 @@ GROVE_TEST_REAL("a request goes to the handler of its path, a literal before a p
                                          {"/users/", "rest "},
                                          {"http://a/users/7", "user 7"},
                                          {"/users/a%20b%2Fc", "user a b/c"}}) {
-        CAPTURE(target);
-        CHECK(body_of(ask(server, "GET", target)) == answer);
+        const std::string shown{target};  // a lambda cannot take the binding itself
+        CHECK_MESSAGE(body_of(ask(server, "GET", target)) == answer, shown);
     }
     for (const auto target : {"/users", "/nobody", "//", "/users/me%2Fposts%2F3/"}) {
         CAPTURE(target);

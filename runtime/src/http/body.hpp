@@ -22,6 +22,8 @@ class HttpBody final : public BodySource {
 public:
     HttpBody(Transport&, InputBuffer&, HttpParser&, const PaceLimits&) noexcept;
 
+    /// That parser does the messages from now on.
+    void use(HttpParser& parser) noexcept { parser_ = &parser; }
     /// Begins the body of the message whose head the parser has just done.
     void start(std::uint64_t limit) noexcept;
 
@@ -50,7 +52,7 @@ private:
 
     Transport& transport_;
     InputBuffer& input_;
-    HttpParser& parser_;
+    HttpParser* parser_;
     Pace pace_;
 
     HttpFraming framing_ = HttpFraming::none;

@@ -11,6 +11,8 @@
 #include "http/server_state.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <system_error>
@@ -32,12 +34,16 @@ constexpr auto busy_pause = 1s;
 // Enough for most responses, head and all, that are sent in one piece.
 constexpr std::size_t kept_while_busy = 2048;
 
+std::unique_ptr<HttpRequestParser> make_parser(const http::ServerOptions& options) {
+    return make_request_parser(options.max_header_bytes, options.max_header_fields);
+}
+
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServerState& server, Transport& transport)
     : server_{server},
       transport_{transport},
-      parser_{make_request_parser(server.options().max_header_bytes, server.options().max_header_fields)},
+      parser_{make_parser(server.options())},
       body_{transport_, input_, *parser_, pace_limits(server.options())},
       stream_{transport_, body_, server.closing(), server.options()},
       writer_{stream_} {
@@ -98,11 +104,22 @@ std::size_t HttpConnection::receive_first(std::error_code& ec) {
         const Deadline rest = std::min(from_now(busy_pause), end);
         n = transport_.read_some(room, ec, rest);
         if (ec == std::errc::timed_out && rest < end) {
-            release_all();
-            n = transport_.read_some(room, ec, end);
+            n = receive_after_rest(ec, end);
         }
     }
     idle_.store(false, std::memory_order_relaxed);
+    return n;
+}
+
+/// To wait for the end of a long silence takes neither a buffer nor a parser: a few bytes tell it.
+std::size_t HttpConnection::receive_after_rest(std::error_code& ec, Deadline end) {
+    release_all();
+    std::array<std::byte, 64> first;
+    const std::size_t n = transport_.read_some(first, ec, end);
+    parser_ = make_parser(server_.options());
+    parser_->start(request_);
+    body_.use(*parser_);
+    if (n > 0) std::memcpy(input_.make_room(first.size()).data(), first.data(), n);
     return n;
 }
 
@@ -110,6 +127,8 @@ void HttpConnection::release_all() noexcept {
     request_ = {};
     writer_.headers = {};
     stream_.release(0);
+    input_.release_all();
+    parser_.reset();
     release_unused_stack();
 }
 

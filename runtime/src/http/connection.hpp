@@ -41,6 +41,7 @@ private:
     // True: there is a request. False: the connection is at its end, and whatever was to be said has been.
     [[nodiscard]] bool receive_head();
     [[nodiscard]] std::size_t receive_first(std::error_code& ec);
+    [[nodiscard]] std::size_t receive_after_rest(std::error_code& ec, Deadline end);
     // True: another request may follow.
     [[nodiscard]] bool answer();
     [[nodiscard]] int refusal() const;
@@ -56,7 +57,7 @@ private:
 
     HttpServerState& server_;
     Transport& transport_;
-    const std::unique_ptr<HttpRequestParser> parser_;
+    std::unique_ptr<HttpRequestParser> parser_;  // null: during a long silence
     InputBuffer input_;
     HttpBody body_;
     ResponseStream stream_;

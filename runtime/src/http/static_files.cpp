@@ -252,13 +252,13 @@ void StaticFiles::State::serve_file(std::string_view name,
 
     File file = File::adopt(found.fd.release());
     const auto type = type_of(name);
-    response.headers.set("Accept-Ranges", "bytes");
     const auto range = request.headers.get("range");
     if (range && request.method == "GET" && detail::range_counts(request, validators)) {
         if (const auto ranges = detail::parse_ranges(*range, size)) {
             return send_ranges(file, *ranges, size, type, response);
         }
     }
+    response.headers.set("Accept-Ranges", "bytes");
     response.headers.set("Content-Type", type);
     response.headers.set("Content-Length", std::to_string(size));
     if (request.method == "GET") response.write_file(file, 0, size);
