@@ -1,7 +1,8 @@
 // Feeds a parser with bytes that nobody chose. GROVE_FUZZ_REQUESTS: requests, else responses.
 //
-// Each input is read twice, at once and byte by byte, and has to mean the same; what is taken over has to be within
-// its limits. libFuzzer finds the inputs; tests/fuzz/request and tests/fuzz/response are where it begins.
+// Each input is read twice, at once and byte by byte, and has to mean the same; what is taken over has to be
+// within its limits. libFuzzer finds the inputs; tests/fuzz/request and tests/fuzz/response are where it
+// begins.
 
 #include "http/parser.hpp"
 #include "http/parsing.hpp"

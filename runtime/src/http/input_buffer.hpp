@@ -67,8 +67,8 @@ private:
 inline void InputBuffer::reserve_more(std::size_t limit, std::size_t wanted) {
     const std::size_t size = end_ - begin_;
     if (capacity_ == 0 || (capacity_ - size < wanted && capacity_ < limit)) {
-        const std::size_t next = capacity_ == 0 && wanted <= small_size ? small_size
-                                                                        : std::max(first_large, capacity_ * 2);
+        const std::size_t next =
+            capacity_ == 0 && wanted <= small_size ? small_size : std::max(first_large, capacity_ * 2);
         const std::size_t capacity = std::min(next, std::max(limit, small_size));
         std::unique_ptr<char[]> larger{new char[capacity]};
         if (size > 0) std::memcpy(larger.get(), data() + begin_, size);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 namespace grove {
 
@@ -26,6 +27,9 @@ constexpr std::size_t joined_write = 1024;
 constexpr std::size_t joined_write_tls = 15 * 1024;
 // Of a file, read and written at once.
 constexpr std::size_t file_piece = 256 * 1024;
+// From such a piece on, a peer that does not read could make the system keep megabytes for it.
+constexpr std::size_t large_piece = 64 * 1024;
+constexpr int most_unsent = 1024 * 1024;
 
 std::uint64_t parse_length(std::string_view text) {
     std::uint64_t length = 0;
@@ -271,6 +275,8 @@ void ResponseStream::flush(std::string_view piece,
     ec = failure_;
     if (ec) return out_.clear();
     failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
+    if (piece.size() >= large_piece && !std::exchange(unsent_limited_, true))
+        transport_.limit_unsent(most_unsent);
     if (piece.size() <= (transport_.secure() ? joined_write_tls : joined_write)) {
         out_.append(piece).append(suffix);
         piece = suffix = {};

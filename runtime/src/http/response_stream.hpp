@@ -108,6 +108,7 @@ private:
     int status_ = 0;
     Framing framing_ = Framing::dropped;
     Coding coding_ = Coding::identity;
+    bool unsent_limited_ = false;
     bool varies_ = false;  // by Accept-Encoding
     bool started_ = false;
     bool upgraded_ = false;

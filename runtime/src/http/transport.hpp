@@ -5,6 +5,8 @@
 
 #include "platform/os.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -46,6 +48,11 @@ public:
         return tls_ ? tls_.write_some(pieces.front(), ec, by) : socket_.write_some(pieces, ec, by);
     }
 
+    /// At most so many bytes wait in the system to be sent: a thousand peers that read nothing would else
+    /// fill its memory, which is all the system's sockets'. TCP only.
+    void limit_unsent(int bytes) const noexcept {
+        (void)os().set_option(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+    }
     /// Says that nothing more will come. Blocks.
     void finish_writing(std::error_code& ec, Deadline by) {
         ec.clear();
