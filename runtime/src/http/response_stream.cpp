@@ -2,6 +2,7 @@
 
 #include <grove/base/assert.hpp>
 #include <grove/base/error.hpp>
+#include <grove/net/send_file.hpp>
 
 #include "base/log.hpp"
 #include "http/access.hpp"
@@ -30,6 +31,8 @@ constexpr std::size_t file_piece = 256 * 1024;
 // From such a piece on, a peer that does not read could make the system keep megabytes for it.
 constexpr std::size_t large_piece = 64 * 1024;
 constexpr int most_unsent = 1024 * 1024;
+// By one call of send_file(), after which a peer that took anything has time again.
+constexpr std::uint64_t sent_at_once = 4 * 1024 * 1024;
 
 std::uint64_t parse_length(std::string_view text) {
     std::uint64_t length = 0;
@@ -126,9 +129,15 @@ void ResponseStream::write_file(const http::ResponseWriter& writer,
                                 std::uint64_t bytes,
                                 std::error_code& ec,
                                 Deadline by) {
+    ec.clear();
+    if (bytes >= large_piece && transport_.plain()) {
+        if (!started_) write(writer, {}, ec, by);
+        if (ec) return;
+        if (framing_ == Framing::length) return send_file(file, offset, bytes, ec, by);
+    }
     const std::size_t room = std::min<std::uint64_t>(bytes, file_piece);
     const std::unique_ptr<char[]> buffer{new char[room]};
-    for (ec.clear(); bytes > 0 && !ec;) {
+    while (bytes > 0 && !ec) {
         const std::size_t most = std::min<std::uint64_t>(bytes, room);
         const std::size_t n = file.read_at(offset, std::as_writable_bytes(std::span{buffer.get(), most}), ec);
         if (ec || n == 0) return;
@@ -136,6 +145,27 @@ void ResponseStream::write_file(const http::ResponseWriter& writer,
         offset += n;
         bytes -= n;
     }
+}
+
+/// The system itself takes the bytes from its cache to the socket, since nothing has to be done to them.
+void ResponseStream::send_file(
+    File& file, std::uint64_t offset, std::uint64_t bytes, std::error_code& ec, Deadline by) {
+    ec = failure_;
+    bytes = std::min(bytes, left_);
+    while (bytes > 0 && !ec) {
+        failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
+        const net::FileRange piece{offset, std::min<std::uint64_t>(bytes, sent_at_once)};
+        const std::uint64_t n =
+            net::send_file(*transport_.plain(), file, piece, ec, std::min(by, pace_.begin()));
+        pace_.end(n);
+        if (ec == std::errc::timed_out && n > 0) ec.clear();  // it moves
+        failure_ = ec == Errc::eof ? std::error_code{} : ec;  // the file has shrunk: finish() will see
+        sent_ += n;
+        left_ -= n;
+        offset += n;
+        bytes -= n;
+    }
+    if (ec == Errc::eof) ec.clear();
 }
 
 void ResponseStream::finish(const http::ResponseWriter& writer, std::error_code& ec) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grove/http/server.hpp>
+#include <grove/io/file.hpp>
 
 #include "http/body.hpp"
 #include "http/deflate.hpp"
@@ -82,6 +83,7 @@ private:
     void append_framing(int status, std::optional<std::uint64_t> length);
     void write_body(std::string_view piece, std::error_code& ec, Deadline by);
     [[nodiscard]] std::string_view clipped(std::string_view piece);
+    void send_file(File&, std::uint64_t offset, std::uint64_t bytes, std::error_code& ec, Deadline by);
     void finish_chunks(const http::Headers& trailers, std::error_code& ec);
     void flush(std::string_view piece, std::string_view suffix, std::error_code& ec, Deadline by);
     std::size_t write_some(std::span<std::string_view> pieces, std::error_code& ec, Deadline by);
