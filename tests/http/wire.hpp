@@ -6,6 +6,8 @@
 #include <grove/net/socket.hpp>
 #include <grove/sync/group.hpp>
 
+#include "net/loopback.hpp"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -18,13 +20,6 @@
 // The other end of a connection, byte by byte.
 
 namespace grove::testing {
-
-/// Long enough for a slow machine; whoever waits that long has failed.
-inline constexpr std::chrono::seconds patience{20};
-
-inline net::Endpoint any_port() {
-    return net::Endpoint::parse("127.0.0.1:0");
-}
 
 class Wire {
 public:
@@ -77,7 +72,7 @@ private:
 class TestServer {
 public:
     explicit TestServer(http::Server::Handler handler, const http::ServerOptions& options = {})
-        : server{any_port(), std::move(handler), options} {
+        : server{any_port, std::move(handler), options} {
         server.start();
     }
 
@@ -103,7 +98,7 @@ public:
     using Script = std::function<void(Wire&, int n)>;
 
     explicit ScriptedServer(Script script)
-        : listener{net::Listener::bind(any_port())}, script_{std::move(script)} {
+        : listener{net::Listener::bind(any_port)}, script_{std::move(script)} {
         acceptor_ = spawn([this] { accept_all(); });
     }
     ~ScriptedServer() {

@@ -2,11 +2,13 @@
 
 #include <grove/base/error.hpp>
 
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <exception>
 #include <memory>
+#include <system_error>
 
 namespace grove::detail {
 
@@ -42,6 +44,33 @@ void log(Level level, std::string_view text) noexcept {
         logger()->log(to_spdlog(level), text);
     } catch (const std::exception&) {
         // A message that cannot be written must not stop what it speaks of.
+    }
+}
+
+// --- LogFile --------------------------------------------------------------------------------------
+
+struct LogFile::State {
+    explicit State(const std::string& path) : sink{path} {}
+    spdlog::sinks::basic_file_sink_mt sink;
+};
+
+LogFile::LogFile(const std::string& path) {
+    try {
+        state_ = std::make_unique<State>(path);
+    } catch (const spdlog::spdlog_ex& error) {
+        throw std::system_error{std::make_error_code(std::errc::io_error), error.what()};
+    }
+    state_->sink.set_pattern("%v");
+}
+
+LogFile::~LogFile() = default;
+
+void LogFile::write(std::string_view line) noexcept {
+    try {
+        state_->sink.log({spdlog::source_loc{}, {}, spdlog::level::info, {line.data(), line.size()}});
+        state_->sink.flush();
+    } catch (const std::exception& error) {
+        log(Level::error, std::string{"a log file: "} + error.what());
     }
 }
 

@@ -10,6 +10,8 @@
 
 namespace grove::detail {
 
+class ResponseStream;
+
 /// Where a BodyReader's bytes come from.
 class BodySource {
 public:
@@ -30,12 +32,20 @@ struct HttpAccess {
         headers.append(name, value);
     }
     static void attach(http::BodyReader& reader, BodySource* source) noexcept { reader.source_ = source; }
+    /// Requires: http/server.hpp.
+    template <class Writer>
+    static ResponseStream& stream(Writer& writer) noexcept {
+        return writer.stream_;
+    }
 };
 
 /// Names of fields and codings are ASCII and compare without case.
 [[nodiscard]] bool equal_without_case(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool is_token(std::string_view) noexcept;
-[[nodiscard]] std::string_view trimmed(std::string_view) noexcept;  ///< of blanks and tabs at both ends
+/// Without the blanks around it.
+[[nodiscard]] std::string_view trimmed(std::string_view) noexcept;
+/// Takes what is before the separator, trimmed, and the separator away from the text.
+std::string_view take_until(std::string_view& text, char separator) noexcept;
 /// Whether one of a comma-separated list's elements is `element`, which is in lower case.
 [[nodiscard]] bool list_contains(std::string_view list, std::string_view element) noexcept;
 

@@ -3,8 +3,6 @@
 #include <grove/base/error.hpp>
 #include <grove/io/stream.hpp>
 
-#include "http/deadlines.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -26,20 +24,21 @@ std::span<const std::byte> bytes_of(std::string_view text) noexcept {
 
 }  // namespace
 
-HttpBody::HttpBody(StreamRef stream,
+HttpBody::HttpBody(Transport& transport,
                    InputBuffer& input,
                    HttpParser& parser,
-                   std::chrono::milliseconds stall_timeout) noexcept
-    : stream_{stream}, input_{input}, parser_{parser}, stall_timeout_{stall_timeout} {}
+                   const PaceLimits& limits) noexcept
+    : transport_{transport}, input_{input}, parser_{&parser}, pace_{limits} {}
 
 void HttpBody::start(std::uint64_t limit) noexcept {
-    const HttpHead& head = parser_.head();
+    const HttpHead& head = parser_->head();
     framing_ = head.framing;
     complete_ = framing_ == HttpFraming::none;
     owes_continue_ = head.expects_continue && !complete_;
     left_ = framing_ == HttpFraming::length ? head.length : unlimited;
     allowed_ = limit;
     failure_.clear();
+    pace_.start();
 }
 
 std::uint64_t HttpBody::announced() const noexcept {
@@ -78,7 +77,7 @@ std::size_t HttpBody::read_plain(std::span<std::byte> into, std::error_code& ec,
 std::size_t HttpBody::read_chunks(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     for (;;) {
         std::size_t produced = 0;
-        const auto [step, consumed] = parser_.parse_chunks(input_.bytes(), into, produced);
+        const auto [step, consumed] = parser_->parse_chunks(input_.bytes(), into, produced);
         if (step == HttpParser::Step::fault) return fail(Errc::bad_message, ec);
         input_.consume(consumed);
         complete_ = step == HttpParser::Step::done;
@@ -92,8 +91,9 @@ std::size_t HttpBody::read_chunks(std::span<std::byte> into, std::error_code& ec
 }
 
 std::size_t HttpBody::receive(std::span<std::byte> into, std::error_code& ec, Deadline by) {
-    const Deadline stalled = from_now(stall_timeout_);
-    const std::size_t n = stream_.read_some(into, ec, std::min(by, stalled));
+    const Deadline stalled = pace_.begin();
+    const std::size_t n = transport_.read_some(into, ec, std::min(by, stalled));
+    pace_.end(n);
     const bool only_late = ec == std::errc::timed_out && by < stalled;
     if (ec && !only_late) return fail(ec, ec);
     return n;
@@ -102,9 +102,9 @@ std::size_t HttpBody::receive(std::span<std::byte> into, std::error_code& ec, De
 void HttpBody::send_continue(std::error_code& ec, Deadline by) {
     owes_continue_ = false;
     if (!input_.empty()) return;  // it did not wait
-    const Deadline stalled = from_now(stall_timeout_);
+    const Deadline stalled = pace_.begin();
     failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
-    grove::write(stream_, bytes_of("HTTP/1.1 100 Continue\r\n\r\n"), ec, std::min(by, stalled));
+    grove::write(transport_, bytes_of("HTTP/1.1 100 Continue\r\n\r\n"), ec, std::min(by, stalled));
     failure_ = ec;
 }
 

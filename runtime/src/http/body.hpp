@@ -2,10 +2,10 @@
 
 #include "http/access.hpp"
 #include "http/input_buffer.hpp"
+#include "http/pace.hpp"
 #include "http/parser.hpp"
-#include "http/stream_ref.hpp"
+#include "http/transport.hpp"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,8 +20,10 @@ namespace grove::detail {
 /// running into the caller's own deadline is none.
 class HttpBody final : public BodySource {
 public:
-    HttpBody(StreamRef, InputBuffer&, HttpParser&, std::chrono::milliseconds stall_timeout) noexcept;
+    HttpBody(Transport&, InputBuffer&, HttpParser&, const PaceLimits&) noexcept;
 
+    /// That parser does the messages from now on.
+    void use(HttpParser& parser) noexcept { parser_ = &parser; }
     /// Begins the body of the message whose head the parser has just done.
     void start(std::uint64_t limit) noexcept;
 
@@ -35,6 +37,9 @@ public:
     [[nodiscard]] bool has_length() const noexcept { return framing_ == HttpFraming::length; }
     [[nodiscard]] std::error_code failure() const noexcept { return failure_; }
 
+    /// What has come behind it, when it is complete.
+    [[nodiscard]] InputBuffer& input() noexcept { return input_; }
+
     /// Whether the peer waits for "100 Continue" before it sends. The first read answers it.
     [[nodiscard]] bool owes_continue() const noexcept { return owes_continue_; }
     void forgo_continue() noexcept { owes_continue_ = false; }
@@ -46,10 +51,10 @@ private:
     void send_continue(std::error_code& ec, Deadline by);
     std::size_t fail(std::error_code why, std::error_code& ec) noexcept;
 
-    StreamRef stream_;
+    Transport& transport_;
     InputBuffer& input_;
-    HttpParser& parser_;
-    const std::chrono::milliseconds stall_timeout_;
+    HttpParser* parser_;
+    Pace pace_;
 
     HttpFraming framing_ = HttpFraming::none;
     bool complete_ = true;

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <utility>
@@ -29,14 +28,14 @@ constexpr std::chrono::seconds continue_patience{1};
 
 }  // namespace
 
-HttpClientConnection::HttpClientConnection(HttpTransport transport,
+HttpClientConnection::HttpClientConnection(Transport transport,
                                            const http::ClientOptions& options,
                                            std::set<HttpClientConnection*>& open_ones)
     : open_ones_{open_ones},
       transport_{std::move(transport)},
       options_{options},
       parser_{make_response_parser(options.max_header_bytes)},
-      body_{transport_, input_, *parser_, std::chrono::milliseconds::max()} {
+      body_{transport_, input_, *parser_, PaceLimits{}} {
     open_ones_.insert(this);
 }
 

@@ -74,7 +74,7 @@ private:
     [[nodiscard]] bool answered_early();
 
     std::set<HttpClientConnection*>& open_ones_;
-    HttpTransport transport_;
+    Transport transport_;
     const http::ClientOptions& options_;
     const std::unique_ptr<HttpResponseParser> parser_;
     InputBuffer input_;

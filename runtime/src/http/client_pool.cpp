@@ -45,7 +45,7 @@ std::unique_ptr<HttpClientConnection> HttpPool::Lease::connect(const HttpUrl& ur
                                                                std::error_code& ec,
                                                                Deadline by) {
     pool_->make_room();
-    std::optional<HttpTransport> transport = pool_->dialer_.dial(url, ec, by);
+    std::optional<Transport> transport = pool_->dialer_.dial(url, ec, by);
     if (!ec && pool_->closed_) ec = Errc::closed;
     if (ec) return nullptr;
     return std::make_unique<HttpClientConnection>(std::move(*transport), pool_->options_, pool_->open_);

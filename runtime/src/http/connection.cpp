@@ -4,14 +4,18 @@
 
 #include "base/log.hpp"
 #include "http/access.hpp"
+#include "http/access_log.hpp"
 #include "http/deadlines.hpp"
 #include "http/head_text.hpp"
 #include "http/idle_stack.hpp"
 #include "http/server_state.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace grove::detail {
@@ -30,14 +34,18 @@ constexpr auto busy_pause = 1s;
 // Enough for most responses, head and all, that are sent in one piece.
 constexpr std::size_t kept_while_busy = 2048;
 
+std::unique_ptr<HttpRequestParser> make_parser(const http::ServerOptions& options) {
+    return make_request_parser(options.max_header_bytes, options.max_header_fields);
+}
+
 }  // namespace
 
-HttpConnection::HttpConnection(HttpServerState& server, net::Socket socket)
+HttpConnection::HttpConnection(HttpServerState& server, Transport& transport)
     : server_{server},
-      socket_{std::move(socket)},
-      parser_{make_request_parser(server.options().max_header_bytes)},
-      body_{socket_, input_, *parser_, server.options().stall_timeout},
-      stream_{socket_, body_, server.closing(), server.options().stall_timeout},
+      transport_{transport},
+      parser_{make_parser(server.options())},
+      body_{transport_, input_, *parser_, pace_limits(server.options())},
+      stream_{transport_, body_, server.closing(), server.options()},
       writer_{stream_} {
     server_.add(*this);
 }
@@ -49,6 +57,10 @@ HttpConnection::~HttpConnection() {
 void HttpConnection::serve() {
     while (receive_head() && answer()) {
     }
+}
+
+void HttpConnection::turn_away() {
+    refuse(503);
 }
 
 // --- the request's head ---------------------------------------------------------------------------
@@ -68,7 +80,7 @@ bool HttpConnection::receive_head() {
         }
         std::size_t n = 0;
         if (begun) {
-            n = socket_.read_some(input_.make_room(options.max_header_bytes), ec, by);
+            n = transport_.read_some(input_.make_room(options.max_header_bytes), ec, by);
         } else {
             n = receive_first(ec);
             by = from_now(options.header_timeout);
@@ -91,14 +103,25 @@ std::size_t HttpConnection::receive_first(std::error_code& ec) {
         const auto room = input_.make_room(options.max_header_bytes);
         const Deadline end = from_now(options.idle_timeout);
         const Deadline rest = std::min(from_now(busy_pause), end);
-        n = socket_.read_some(room, ec, rest);
+        n = transport_.read_some(room, ec, rest);
         if (ec == std::errc::timed_out && rest < end) {
             idle_.store(true);
-            release_all();
-            if (!server_.closing().load()) n = socket_.read_some(room, ec, end);
+            if (!server_.closing().load()) n = receive_after_rest(ec, end);
         }
     }
     idle_.store(false, std::memory_order_relaxed);
+    return n;
+}
+
+/// To wait for the end of a long silence takes neither a buffer nor a parser: a few bytes tell it.
+std::size_t HttpConnection::receive_after_rest(std::error_code& ec, Deadline end) {
+    release_all();
+    std::array<std::byte, 64> first;
+    const std::size_t n = transport_.read_some(first, ec, end);
+    parser_ = make_parser(server_.options());
+    parser_->start(request_);
+    body_.use(*parser_);
+    if (n > 0) std::memcpy(input_.make_room(first.size()).data(), first.data(), n);
     return n;
 }
 
@@ -106,14 +129,13 @@ void HttpConnection::release_all() noexcept {
     request_ = {};
     writer_.headers = {};
     stream_.release(0);
+    input_.release_all();
+    parser_.reset();
     release_unused_stack();
 }
 
 void HttpConnection::end_if_idle() noexcept {
-    if (!idle_.load()) return;
-    std::error_code ec;
-    socket_.shutdown(net::Side::read,
-                     ec);  // its read returns 0; a request that is already there is still answered
+    if (idle_.load()) transport_.stop_reading();  // a request that is already there is still answered
 }
 
 // --- the answer -----------------------------------------------------------------------------------
@@ -121,17 +143,42 @@ void HttpConnection::end_if_idle() noexcept {
 bool HttpConnection::answer() {
     answered_ = true;
     const HttpHead& head = parser_->head();
-    stream_.start(head, request_.method == "HEAD");
+    stream_.start(head, request_, ++served_ >= server_.options().max_requests);
     body_.start(server_.options().max_body_bytes);
-    if (head.framing == HttpFraming::length && head.length > server_.options().max_body_bytes) {
-        return refuse(413), false;
-    }
+    if (const int status = refusal()) return refuse(status), false;
     HttpAccess::attach(request_.body, &body_);
     writer_.status = 200;
     writer_.headers.clear();
-    if (call_handler()) return finish();
-    if (!stream_.started()) answer_failure();
+    writer_.trailers.clear();
+    if (call_handler()) {
+        note_response();
+        return finish();
+    }
+    if (stream_.started()) {
+        note_response();
+        if (stream_.upgraded()) linger();
+    } else {
+        answer_failure();
+    }
     return false;
+}
+
+/// What to answer instead of calling the handler; 0: nothing.
+int HttpConnection::refusal() const {
+    const http::ServerOptions& options = server_.options();
+    const HttpHead& head = parser_->head();
+    if (head.framing == HttpFraming::length && head.length > options.max_body_bytes) return 413;
+    if (head.framing != HttpFraming::none && !options.encoded_bodies) {
+        const auto coding = request_.headers.get("content-encoding");
+        if (coding && !equal_without_case(*coding, "identity")) return 415;
+    }
+    if (options.compression) {
+        const auto field = request_.headers.get("accept-encoding");
+        if (!field) return 0;
+        const AcceptedCodings accepted = parse_accept_encoding(*field);
+        if (!accepted.identity && accepted.best == Coding::identity) return 406;
+    }
+    return 0;
 }
 
 bool HttpConnection::call_handler() {
@@ -142,19 +189,26 @@ bool HttpConnection::call_handler() {
         return true;
     } catch (const Unwind&) {
         throw;
-    } catch (...) {
-        // Where the peer failed, so must a handler that talks to it: no news.
-        if (!stream_.failed() && !body_.failure()) {
-            log(Level::error,
-                "http: " + request_.method + " " + request_.target + ": " +
-                    text_of(std::current_exception()));
-        }
+    } catch (const std::system_error& error) {
+        if (error.code() != Errc::bad_message) note_failure();
         return false;
+    } catch (...) {
+        note_failure();
+        return false;
+    }
+}
+
+void HttpConnection::note_failure() {
+    // Where the peer failed, so must a handler that talks to it: no news.
+    if (!stream_.failed() && !body_.failure()) {
+        log(Level::error,
+            "http: " + request_.method + " " + request_.target + ": " + text_of(std::current_exception()));
     }
 }
 
 bool HttpConnection::finish() {
     if (stream_.failed()) return false;
+    if (stream_.upgraded()) return linger(), false;
     if (stream_.keep_alive() && body_.drain(max_drained, from_now(server_.options().header_timeout)))
         return true;
     if (!body_.complete() || !input_.empty()) linger();
@@ -171,32 +225,42 @@ void HttpConnection::answer_failure() {
 }
 
 void HttpConnection::refuse(int status) {
-    HttpHead last = parser_->head();
-    last.keep_alive = false;
-    stream_.start(last, request_.method == "HEAD");
+    stream_.start(parser_->head(), request_, true);
     body_.forgo_continue();
     writer_.status = status;
     writer_.headers.clear();
     writer_.headers.set("Content-Type", "text/plain");
+    if (status == 415) writer_.headers.set("Accept-Encoding", "identity");
+    if (status == 503 && server_.options().retry_after) {
+        writer_.headers.set("Retry-After", std::to_string(server_.options().retry_after->count()));
+    }
 
-    std::string text = std::to_string(status) + ' ';
-    text += reason_of(status);
-    text += '\n';
     std::error_code ec;
-    writer_.send(text, ec);
+    writer_.send(status_text(status), ec);
+    note_response();
     if (!ec) linger();
 }
 
 void HttpConnection::linger() {
     std::error_code ec;
-    socket_.shutdown(net::Side::write, ec);
     const Deadline by = from_now(lingering_time);
+    transport_.finish_writing(ec, by);
     std::size_t total = 0;
     while (!ec && total < max_lingering) {
         input_.consume(input_.bytes().size());
-        const std::size_t n = socket_.read_some(input_.make_room(max_drained), ec, by);
+        const std::size_t n = transport_.read_some(input_.make_room(max_drained), ec, by);
         if (n == 0) return;
         total += n;
+    }
+}
+
+void HttpConnection::note_response() {
+    if (AccessLogFile* const file = server_.access_log()) {
+        file->write({.peer = transport_.peer(),
+                     .request = request_,
+                     .http11 = parser_->head().http11,
+                     .status = stream_.status(),
+                     .bytes = stream_.body_bytes()});
     }
 }
 

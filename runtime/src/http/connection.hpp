@@ -1,15 +1,16 @@
 #pragma once
 
 #include <grove/http/server.hpp>
-#include <grove/net/socket.hpp>
 
 #include "http/body.hpp"
 #include "http/input_buffer.hpp"
 #include "http/parser.hpp"
 #include "http/response_stream.hpp"
+#include "http/transport.hpp"
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <system_error>
 
@@ -24,12 +25,13 @@ class HttpServerState;
 /// the handler, which reads body_ and writes stream_, and clears up after it.
 class HttpConnection {
 public:
-    HttpConnection(HttpServerState&, net::Socket);
+    HttpConnection(HttpServerState&, Transport&);
     ~HttpConnection();
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
 
-    void serve();  ///< until it ends. Blocks.
+    void serve();      ///< until it ends. Blocks.
+    void turn_away();  ///< says 503. Blocks.
     /// Ends it, if it waits between two requests. Any thread, with the server's mutex held.
     void end_if_idle() noexcept;
 
@@ -39,24 +41,29 @@ private:
     // True: there is a request. False: the connection is at its end, and whatever was to be said has been.
     [[nodiscard]] bool receive_head();
     [[nodiscard]] std::size_t receive_first(std::error_code& ec);
+    [[nodiscard]] std::size_t receive_after_rest(std::error_code& ec, Deadline end);
     // True: another request may follow.
     [[nodiscard]] bool answer();
+    [[nodiscard]] int refusal() const;
     [[nodiscard]] bool call_handler();
+    void note_failure();
     [[nodiscard]] bool finish();
 
     void refuse(int status);
     void answer_failure();
     void linger();
+    void note_response();
     void release_all() noexcept;
 
     HttpServerState& server_;
-    net::Socket socket_;
-    const std::unique_ptr<HttpRequestParser> parser_;
+    Transport& transport_;
+    std::unique_ptr<HttpRequestParser> parser_;  // null: during a long silence
     InputBuffer input_;
     HttpBody body_;
     ResponseStream stream_;
     http::Request request_;
     http::ResponseWriter writer_;
+    std::uint64_t served_ = 0;
 
     bool answered_ = false;  // a request
     // Set while it waits between requests, so that stop() can end the wait. Sequentially consistent with

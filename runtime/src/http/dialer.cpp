@@ -15,10 +15,10 @@ namespace grove::detail {
 HttpDialer::HttpDialer(const http::ClientOptions& options)
     : options_{options}, proxies_{options.proxy}, tls_{options.tls} {}
 
-std::optional<HttpTransport> HttpDialer::dial(const HttpUrl& url, std::error_code& ec, Deadline by) {
+std::optional<Transport> HttpDialer::dial(const HttpUrl& url, std::error_code& ec, Deadline by) {
     const TimeLimit limit{options_.connect_timeout, http::ClientErrc::connect_timed_out, by};
     net::Socket socket = connect(url, ec, limit.by());
-    std::optional<HttpTransport> result;
+    std::optional<Transport> result;
     if (!ec && url.secure) {
         auto secure = net::TlsSocket::client(std::move(socket), tls(), url.host, ec, limit.by());
         if (!ec) result.emplace(std::move(secure));

@@ -17,7 +17,7 @@ public:
     explicit HttpDialer(const http::ClientOptions&);
 
     /// nullopt if ec is set. Blocks.
-    [[nodiscard]] std::optional<HttpTransport> dial(const HttpUrl&, std::error_code& ec, Deadline by);
+    [[nodiscard]] std::optional<Transport> dial(const HttpUrl&, std::error_code& ec, Deadline by);
     /// The proxy that requests for this URL are sent to as they are. For https there is none: its proxy only
     /// passes bytes on.
     [[nodiscard]] const HttpUrl* forwarder(const HttpUrl&) const noexcept;

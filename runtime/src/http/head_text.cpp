@@ -1,5 +1,7 @@
 #include "http/head_text.hpp"
 
+#include "http/date.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -72,24 +74,10 @@ struct DateLine {
     std::array<char, 64> text;
 };
 
-void format(DateLine& line, std::time_t second) noexcept {
-    static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char* months[] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    std::tm t{};
-    ::gmtime_r(&second, &t);
-    const int n = std::snprintf(line.text.data(),
-                                line.text.size(),
-                                "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                                days[t.tm_wday],
-                                t.tm_mday,
-                                months[t.tm_mon],
-                                t.tm_year + 1900,
-                                t.tm_hour,
-                                t.tm_min,
-                                t.tm_sec);
+void format(DateLine& line, std::time_t second) {
+    const std::string text = "Date: " + http_date(second) + "\r\n";
     line.second = second;
-    line.size = static_cast<std::size_t>(n);
+    line.size = text.copy(line.text.data(), line.text.size());
 }
 
 }  // namespace
@@ -98,6 +86,12 @@ void append_date(std::string& out) {
     static constinit thread_local DateLine line{-1, 0, {}};
     if (const std::time_t second = std::time(nullptr); second != line.second) format(line, second);
     out.append(line.text.data(), line.size);
+}
+
+std::string status_text(int status) {
+    std::string text = std::to_string(status);
+    text.append(" ").append(reason_of(status)).append("\n");
+    return text;
 }
 
 void append_status_line(std::string& out, int status) {

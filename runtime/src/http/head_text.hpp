@@ -9,6 +9,9 @@ namespace grove::detail {
 /// "Not Found" for 404; empty for a status without a name.
 [[nodiscard]] std::string_view reason_of(int status) noexcept;
 
+/// "404 Not Found\n": all that there is to say where a handler has not said it.
+[[nodiscard]] std::string status_text(int status);
+
 /// "HTTP/1.1 404 Not Found\r\n"
 void append_status_line(std::string& out, int status);
 /// "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", by the system's clock. Cost: a copy, but once per second and

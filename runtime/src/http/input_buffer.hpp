@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -11,14 +10,13 @@
 
 namespace grove::detail {
 
-/// Bytes that came in and wait to be understood. Small messages fit inside; what does not fit goes to the
-/// heap until the buffer is empty and released, so a connection that waits for its next message holds no
-/// memory but this.
+/// Bytes that came in and wait to be understood. The room for them is small, large for messages that need
+/// it, and none once it is released: a connection that waits for long holds no memory but this.
 ///
 /// Invariant: begin_ <= end_ <= capacity_. bytes() do not move but in make_room().
 class InputBuffer {
 public:
-    InputBuffer() noexcept {}  // not "= default": that would fill small_ with zeros in InputBuffer{}
+    InputBuffer() noexcept = default;
     InputBuffer(const InputBuffer&) = delete;
     InputBuffer& operator=(const InputBuffer&) = delete;
 
@@ -39,40 +37,42 @@ public:
     }
     void commit(std::size_t n) noexcept { end_ += n; }
 
-    /// Back to the small one, if nothing is in the large one; whether there was one.
-    bool release() noexcept {
-        if (!empty() || !large_) return false;
-        large_.reset();
-        capacity_ = small_size;
+    /// Lets go of a large one, if nothing is in it; whether there was one.
+    bool release() noexcept { return capacity_ > small_size && release_all(); }
+    /// The same with any.
+    bool release_all() noexcept {
+        if (!empty()) return false;
+        room_.reset();
+        capacity_ = 0;
         return true;
     }
 
 private:
+    // Most heads fit: a browser's have 500 to 1000 bytes.
+    static constexpr std::size_t small_size = 1024;
     static constexpr std::size_t first_large = 16 * 1024;
 
-    [[nodiscard]] char* data() noexcept { return large_ ? large_.get() : small_.data(); }
-    [[nodiscard]] const char* data() const noexcept { return large_ ? large_.get() : small_.data(); }
+    [[nodiscard]] char* data() noexcept { return room_.get(); }
+    [[nodiscard]] const char* data() const noexcept { return room_.get(); }
     void reserve_more(std::size_t limit, std::size_t wanted);
 
-    std::unique_ptr<char[]> large_;
-    std::size_t capacity_ = small_size;
+    std::unique_ptr<char[]> room_;
+    std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
-    // Most heads fit (a browser's have 500 to 1000 bytes), and it lies on a stack that is there anyway.
-    static constexpr std::size_t small_size = 1024;
-    std::array<char, small_size> small_;
 };
 
 // ---------------------------------------------------------------------------------------------
 
 inline void InputBuffer::reserve_more(std::size_t limit, std::size_t wanted) {
     const std::size_t size = end_ - begin_;
-    if (capacity_ - size < wanted && capacity_ < limit) {
-        const std::size_t capacity =
-            std::min(std::max(first_large, capacity_ * 2), std::max(limit, small_size));
+    if (capacity_ == 0 || (capacity_ - size < wanted && capacity_ < limit)) {
+        const std::size_t next =
+            capacity_ == 0 && wanted <= small_size ? small_size : std::max(first_large, capacity_ * 2);
+        const std::size_t capacity = std::min(next, std::max(limit, small_size));
         std::unique_ptr<char[]> larger{new char[capacity]};
-        std::memcpy(larger.get(), data() + begin_, size);
-        large_ = std::move(larger);
+        if (size > 0) std::memcpy(larger.get(), data() + begin_, size);
+        room_ = std::move(larger);
         capacity_ = capacity;
     } else {
         std::memmove(data(), data() + begin_, size);

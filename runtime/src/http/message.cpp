@@ -50,6 +50,13 @@ bool is_token(std::string_view text) noexcept {
     return !text.empty() && std::ranges::all_of(text, is_token_char);
 }
 
+std::string_view take_until(std::string_view& text, char separator) noexcept {
+    const auto end = std::min(text.find(separator), text.size());
+    const auto taken = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return trimmed(taken);
+}
+
 bool list_contains(std::string_view list, std::string_view element) noexcept {
     for (;;) {
         const auto comma = list.find(',');
@@ -125,6 +132,20 @@ void Headers::drop_from(std::size_t first, std::string_view name) noexcept {
 
 void Headers::clear() noexcept {
     count_ = 0;
+}
+
+// --- Parameters -----------------------------------------------------------------------------------
+
+std::optional<std::string_view> Parameters::get(std::string_view name) const noexcept {
+    for (const auto& [key, value] : all_) {
+        if (key == name) return value;
+    }
+    return std::nullopt;
+}
+
+std::string_view Parameters::at(std::string_view name) const {
+    if (const auto found = get(name)) return *found;
+    throw std::out_of_range{"http: the route has no parameter {" + std::string{name} + "}"};
 }
 
 // --- BodyReader -----------------------------------------------------------------------------------

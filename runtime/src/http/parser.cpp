@@ -9,6 +9,7 @@
 #pragma GCC diagnostic pop
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -23,10 +24,10 @@ namespace beast_http = boost::beast::http;
 using BeastError = boost::beast::error_code;
 using BeastView = boost::beast::string_view;
 
-// Fields cost more than the bytes they came in: 64 KiB of the shortest would become a MiB.
-constexpr std::size_t max_fields = 1000;
 // A chunk's line, or all trailers. Far more than anyone sends, and less than the buffer they must fit in.
 constexpr std::size_t max_chunk_line = 8 * 1024;
+// Of one body's chunks, together: else a body of one byte may come in 8 KiB.
+constexpr std::size_t max_extensions = 16 * 1024;
 // "0\r\n\r\n": nothing shorter can follow in a chunked body outside of a chunk's data. (Fed less, Beast 1.81
 // asserts.)
 constexpr std::size_t shortest_end = 5;
@@ -46,13 +47,44 @@ bool is_number(std::string_view text) noexcept {
 
 // --- one message ----------------------------------------------------------------------------------
 
+/// Whether a request may ask for that: a path, a whole URL, or what OPTIONS and CONNECT take instead.
+bool is_target(std::string_view method, std::string_view target) noexcept {
+    if (target.starts_with('/')) return true;
+    if (method == "CONNECT") return true;
+    if (target == "*") return method == "OPTIONS";
+    const auto scheme_end = target.find("://");
+    return scheme_end != std::string_view::npos && is_token(target.substr(0, scheme_end));
+}
+
+/// Fields that must not come behind a body: who reads them there would believe what nobody checked.
+bool may_trail(std::string_view name) noexcept {
+    static constexpr std::array<std::string_view, 16> early{"authorization",
+                                                            "cache-control",
+                                                            "connection",
+                                                            "content-encoding",
+                                                            "content-length",
+                                                            "content-range",
+                                                            "content-type",
+                                                            "cookie",
+                                                            "expect",
+                                                            "host",
+                                                            "max-forwards",
+                                                            "range",
+                                                            "set-cookie",
+                                                            "te",
+                                                            "trailer",
+                                                            "transfer-encoding"};
+    return std::ranges::none_of(early, [name](auto each) { return equal_without_case(name, each); });
+}
+
 /// Beast's state machine, and the checks it leaves out. Not for reuse: each message has its own.
 template <bool IsRequest>
 class Machine final : public beast_http::basic_parser<IsRequest> {
 public:
     using Message = std::conditional_t<IsRequest, http::Request, http::Response>;
 
-    Machine(Message& into, std::uint32_t max_header_bytes) : message_{into} {
+    Machine(Message& into, std::uint32_t max_header_bytes, std::size_t max_fields)
+        : message_{into}, max_fields_{max_fields} {
         this->header_limit(max_header_bytes);
         this->body_limit(boost::none);
     }
@@ -92,9 +124,11 @@ private:
     }
 
     Message& message_;
+    const std::size_t max_fields_;
     std::string_view input_;  // of the present feed()
     std::span<std::byte> room_;
     std::uint64_t left_in_chunk_ = 0;
+    std::size_t extensions_ = 0;  // bytes
     unsigned hosts_ = 0;
     unsigned lengths_ = 0;
     int refused_ = 0;
@@ -104,8 +138,9 @@ private:
 
 template <bool IsRequest>
 void Machine<IsRequest>::on_request_impl(
-    beast_http::verb, BeastView method, BeastView target, int version, BeastError&) {
+    beast_http::verb, BeastView method, BeastView target, int version, BeastError& ec) {
     if constexpr (IsRequest) {
+        if (!is_target(view(method), view(target))) return refuse(400, ec);
         message_.method.assign(method.data(), method.size());
         message_.target.assign(target.data(), target.size());
         http11_ = version == 11;
@@ -128,18 +163,16 @@ void Machine<IsRequest>::on_field_impl(beast_http::field field,
                                        BeastError& ec) {
     if (is_folded(view(name), view(value))) return refuse(400, ec);
     if (this->is_header_done()) return add_trailer(view(name), view(value), ec);
-    if (message_.headers.size() == max_fields) return refuse(431, ec);
+    if (message_.headers.size() >= max_fields_) return refuse(431, ec);
     check_framing_field(field, view(value), ec);
     if (!ec) HttpAccess::add(message_.headers, view(name), view(value));
 }
 
-/// Kept of a response alone, and apart: it must not pass for a field of the head, which was acted on already.
+/// Kept apart: it must not pass for a field of the head, which was acted on already.
 template <bool IsRequest>
 void Machine<IsRequest>::add_trailer(std::string_view name, std::string_view value, BeastError& ec) {
-    if constexpr (!IsRequest) {
-        if (message_.trailers.size() == max_fields) return refuse(400, ec);
-        HttpAccess::add(message_.trailers, name, value);
-    }
+    if (message_.trailers.size() >= max_fields_) return refuse(431, ec);
+    if (may_trail(name)) HttpAccess::add(message_.trailers, name, value);
 }
 
 template <bool IsRequest>
@@ -184,7 +217,8 @@ bool Machine<IsRequest>::is_folded(std::string_view name, std::string_view value
 
 template <bool IsRequest>
 void Machine<IsRequest>::on_chunk_header_impl(std::uint64_t size, BeastView extensions, BeastError& ec) {
-    if (has_control(view(extensions))) return refuse(400, ec);
+    extensions_ += extensions.size();
+    if (extensions_ > max_extensions || has_control(view(extensions))) return refuse(400, ec);
     left_in_chunk_ = size;
 }
 
@@ -240,7 +274,8 @@ public:
     using Result = HttpParser::Result;
     using Message = typename Machine<IsRequest>::Message;
 
-    explicit BeastParser(std::size_t max_header_bytes) : max_header_bytes_{max_header_bytes} {}
+    BeastParser(std::size_t max_header_bytes, std::size_t max_fields)
+        : max_header_bytes_{max_header_bytes}, max_fields_{max_fields} {}
 
     Result parse_head(std::string_view bytes) override;
     Result parse_chunks(std::string_view bytes, std::span<std::byte> into, std::size_t& produced) override;
@@ -252,7 +287,7 @@ protected:
         this->head_ = {};
         this->fault_ = 0;
         head_bytes_ = 0;
-        machine_.emplace(into, static_cast<std::uint32_t>(std::min(max_header_bytes_, most)));
+        machine_.emplace(into, static_cast<std::uint32_t>(std::min(max_header_bytes_, most)), max_fields_);
     }
 
     std::optional<Machine<IsRequest>> machine_;
@@ -265,6 +300,7 @@ private:
     [[nodiscard]] int fault_of(BeastError ec, std::string_view bytes) const noexcept;
 
     std::size_t max_header_bytes_;
+    std::size_t max_fields_;      // they cost more than the bytes they came in
     std::size_t head_bytes_ = 0;  // consumed so far: Beast's own limit is on what is not
 };
 
@@ -321,7 +357,12 @@ int BeastParser<IsRequest, Interface>::fault_of(BeastError ec, std::string_view 
 class RequestParser final : public BeastParser<true, HttpRequestParser> {
 public:
     using BeastParser::BeastParser;
-    void start(http::Request& into) override { restart(into); }
+    void start(http::Request& into) override {
+        into.method.clear();
+        into.target.clear();
+        into.trailers.clear();
+        restart(into);
+    }
 };
 
 class ResponseParser final : public BeastParser<false, HttpResponseParser> {
@@ -336,12 +377,12 @@ public:
 
 }  // namespace
 
-std::unique_ptr<HttpRequestParser> make_request_parser(std::size_t max_header_bytes) {
-    return std::make_unique<RequestParser>(max_header_bytes);
+std::unique_ptr<HttpRequestParser> make_request_parser(std::size_t max_header_bytes, std::size_t max_fields) {
+    return std::make_unique<RequestParser>(max_header_bytes, max_fields);
 }
 
 std::unique_ptr<HttpResponseParser> make_response_parser(std::size_t max_header_bytes) {
-    return std::make_unique<ResponseParser>(max_header_bytes);
+    return std::make_unique<ResponseParser>(max_header_bytes, default_max_fields);
 }
 
 }  // namespace grove::detail

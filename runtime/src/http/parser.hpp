@@ -67,7 +67,10 @@ public:
     virtual void start(http::Response& into, bool to_head) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<HttpRequestParser> make_request_parser(std::size_t max_header_bytes);
+constexpr std::size_t default_max_fields = 1000;
+
+[[nodiscard]] std::unique_ptr<HttpRequestParser> make_request_parser(
+    std::size_t max_header_bytes, std::size_t max_fields = default_max_fields);
 [[nodiscard]] std::unique_ptr<HttpResponseParser> make_response_parser(std::size_t max_header_bytes);
 
 }  // namespace grove::detail

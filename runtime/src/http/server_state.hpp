@@ -3,7 +3,12 @@
 #include <grove/http/server.hpp>
 #include <grove/net/server.hpp>
 
+#include "http/access_log.hpp"
+#include "http/transport.hpp"
+
 #include <atomic>
+#include <cstddef>
+#include <memory>
 #include <mutex>
 
 namespace grove::detail {
@@ -24,13 +29,18 @@ public:
     void remove(HttpConnection&) noexcept;
     [[nodiscard]] const std::atomic<bool>& closing() const noexcept { return closing_; }
     [[nodiscard]] const http::ServerOptions& options() const noexcept { return options_; }
+    [[nodiscard]] AccessLogFile* access_log() const noexcept { return access_log_.get(); }  ///< may be null
     void handle(http::Request& request, http::ResponseWriter& writer) { handler_(request, writer); }
 
     [[nodiscard]] net::StreamServer& listener() noexcept { return listener_; }
 
 private:
+    [[nodiscard]] bool open(Transport&);
+
     http::Server::Handler handler_;
     const http::ServerOptions options_;
+    const std::unique_ptr<AccessLogFile> access_log_;
+    std::atomic<std::size_t> serving_{0};
     std::atomic<bool> closing_{false};  // stop() was called: no more requests
 
     std::mutex

@@ -2,6 +2,7 @@
 
 #include "io/file_service.hpp"
 #include "io/file_state.hpp"
+#include "io/unique_fd.hpp"
 
 #include <fcntl.h>
 
@@ -71,6 +72,13 @@ File File::open(const std::filesystem::path& path, std::error_code& ec, OpenMode
     detail::conclude(fd, ec);
     if (ec) return {};
     return File{new detail::FileState{static_cast<int>(fd), std::move(name), mode != OpenMode::read}};
+}
+
+File File::adopt(int fd) {
+    detail::UniqueFd ours{fd};
+    auto* const state = new detail::FileState{fd, "descriptor " + std::to_string(fd), false};
+    (void)ours.release();
+    return File{state};
 }
 
 std::size_t File::read_some(std::span<std::byte> into, Deadline by) {

@@ -12,7 +12,10 @@ class UniqueFd {
 public:
     explicit UniqueFd(int fd = -1) noexcept : fd_{fd} {}
     UniqueFd(UniqueFd&& other) noexcept : fd_{other.release()} {}
-    UniqueFd& operator=(UniqueFd&&) = delete;
+    UniqueFd& operator=(UniqueFd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
     ~UniqueFd() { reset(); }
 
     [[nodiscard]] int get() const noexcept { return fd_; }

@@ -1,5 +1,6 @@
 #include "platform/os.hpp"
 
+#include <linux/openat2.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -261,6 +262,13 @@ int Os::poll(pollfd* fds, nfds_t count, Deadline by) noexcept {
 
 int Os::open(const char* path, int flags, mode_t mode) noexcept {
     return or_errno(::open(path, flags | O_CLOEXEC, mode));
+}
+
+int Os::open_at(int directory, const char* path, int flags, std::uint64_t resolve) noexcept {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    how.resolve = resolve;
+    return or_errno(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
 }
 
 ssize_t Os::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept {

@@ -70,6 +70,8 @@ public:
 
     // Regular files. Those that may wait for a disk are called where they hold up one thread alone.
     virtual int open(const char* path, int flags, mode_t mode) noexcept;
+    /// openat2(2): resolve has its RESOLVE_ flags.
+    virtual int open_at(int directory, const char* path, int flags, std::uint64_t resolve) noexcept;
     /// flags: RWF_NOWAIT takes what memory holds, and fails with EAGAIN or EOPNOTSUPP instead of waiting.
     virtual ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept;
     virtual ssize_t write_at(

@@ -55,6 +55,21 @@ private:
     std::size_t count_ = 0;
 };
 
+/// What a Router found in a path: "/users/{id}" gives "id". Names and values, the latter percent-decoded.
+class Parameters {
+public:
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
+    /// Throws std::out_of_range, which names it: the route has no such parameter.
+    [[nodiscard]] std::string_view at(std::string_view name) const;
+
+    [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
+    void add(std::string_view name, std::string value) { all_.emplace_back(name, std::move(value)); }
+    void clear() noexcept { all_.clear(); }
+
+private:
+    std::vector<std::pair<std::string, std::string>> all_;
+};
+
 /// A message body as it arrives. A ReadStream. Inside a server's handler only: it reads from the connection.
 class BodyReader {
 public:
@@ -84,6 +99,10 @@ struct Request {
     std::string target = "/";  ///< as it was sent: path and query, rarely a whole URL
     Headers headers{};
     BodyReader body{};
+    /// What followed a chunked body: there when it has been read to its end. Fields that would say something
+    /// about framing, routing or rights are left out.
+    Headers trailers{};
+    Parameters parameters{};  ///< what a Router's path had in it
 };
 
 struct Response {

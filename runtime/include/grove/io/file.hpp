@@ -47,6 +47,9 @@ public:
                      std::error_code& ec,
                      OpenMode = OpenMode::read);  ///< Blocks.
 
+    /// Takes over a descriptor of a regular file that is open to read, also if it throws.
+    static File adopt(int fd);
+
     File() noexcept = default;  ///< not open: all calls fail with Errc::closed
     File(File&&) noexcept = default;
     File& operator=(File&&) noexcept = default;
