@@ -40,9 +40,7 @@ struct HttpCall {
 class HttpClientConnection {
 public:
     /// It is among the client's open ones as long as it lives.
-    HttpClientConnection(HttpTransport,
-                         const http::ClientOptions&,
-                         std::set<HttpClientConnection*>& open_ones);
+    HttpClientConnection(Transport, const http::ClientOptions&, std::set<HttpClientConnection*>& open_ones);
     ~HttpClientConnection() { open_ones_.erase(this); }
     HttpClientConnection(const HttpClientConnection&) = delete;
     HttpClientConnection& operator=(const HttpClientConnection&) = delete;
