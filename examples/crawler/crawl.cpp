@@ -1,79 +1,196 @@
 #include "crawl.hpp"
 
-#include <grove/core/offload.hpp>
+#include <grove/core/runtime.hpp>
 #include <grove/sync/group.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <random>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
 
 using namespace std::chrono_literals;
 
+namespace crawler {
+
 namespace {
 
-constexpr auto longest_wait = 30s;  // for one page
+constexpr auto grace = 5s;  // for requests under way when the crawl is stopped
+constexpr auto longest_backoff = 5min;
+// Visits hold bodies: with these and the connections, this many times max_body is the most they take.
+constexpr std::size_t most_results = 32;
+constexpr std::size_t largest_batch = 64;
 
-bool is_html(const grove::http::Response& response) {
-    const std::string_view type = response.headers.get("Content-Type").value_or("text/html");
-    return type.starts_with("text/html") || type.starts_with("application/xhtml+xml");
+Visitor::Wants wants_of(const std::vector<Output*>& outputs) {
+    Visitor::Wants wants;
+    for (const Output* output : outputs) {
+        wants.bodies |= output->wants_bodies();
+        wants.links |= output->wants_links();
+    }
+    return wants;
+}
+
+/// Twice as long each time, and not all at once.
+std::chrono::milliseconds backoff_of(std::chrono::milliseconds first, unsigned attempt) {
+    static std::minstd_rand random{std::random_device{}()};
+    const auto full =
+        std::min<std::chrono::milliseconds>(first * (1LL << std::min(attempt, 20U)), longest_backoff);
+    return full * std::uniform_int_distribution{75, 125}(random) / 100;
 }
 
 }  // namespace
 
-Crawl::Crawl(std::string_view start, std::size_t connections)
-    : frontier_{start}, client_{{.connections_per_host = connections, .max_redirects = 0}}, connections_{connections} {}
+Crawl::Crawl(const CrawlOptions& options, Frontier& frontier, std::vector<Output*> outputs)
+    : options_{options},
+      scope_{options.seeds, options.scope},
+      frontier_{frontier},
+      outputs_{std::move(outputs)},
+      visitor_{options.visit, options.fetch, scope_, frontier, wants_of(outputs_)},
+      hosts_{options.politeness},
+      results_{most_results} {}
 
-void Crawl::run() {
-    fetch({&frontier_.start(), nullptr});
-    grove::TaskGroup group;
-    for (std::size_t i = 0; i < connections_; ++i) group.spawn([this] { work(); });
-    group.spawn([this] {
-        queue_.join();
-        queue_.shutdown();
+Crawl::End Crawl::run() {
+    prepare();
+    grove::Group alarm;
+    if (options_.max_time != std::chrono::milliseconds::max()) {
+        alarm.spawn([this] {
+            grove::sleep(options_.max_time);
+            end(End::limit);
+        });
+    }
+    grove::TaskGroup parts;
+    parts.spawn({.name = "commit"}, [this] { commit(); });
+    parts.spawn({.name = "feed"}, [this] { feed(); });
+    parts.spawn({.name = "workers"}, [this] { run_workers(); });
+    parts.join();
+    frontier_.release();
+    if (statistics_.pages == 0 && !failure_.empty()) throw std::runtime_error{failure_};
+    if (end_ == End::complete) {
+        for (Output* output : outputs_) output->finish();
+    }
+    return end_;
+}
+
+void Crawl::prepare() {
+    std::vector<Mark> marks;
+    for (Output* output : outputs_) {
+        const std::string name = output->name();
+        output->resume(name.empty() ? std::nullopt : frontier_.mark_of(name));
+        if (!name.empty()) marks.push_back({name, output->position()});
+    }
+    // From now on the outputs are known as this crawl's.
+    frontier_.commit({}, marks);
+    std::vector<Target> seeds;
+    for (const auto& url : options_.seeds) seeds.push_back({.url = url});
+    frontier_.add(seeds);
+}
+
+void Crawl::end(End how) noexcept {
+    if (ending_.is_set()) return;
+    end_ = how;
+    ending_.set();
+    changed_.set();
+    hosts_.stop();
+}
+
+// --- pages in ----------------------------------------------------------------------------------------
+
+void Crawl::feed() {
+    const std::size_t window = frontier_.window();
+    while (!ending_.is_set()) {
+        changed_.clear();
+        // Not one by one: a look into the frontier has its price.
+        const bool hungry = hosts_.waiting() <= window / 2 && taken_ < window;
+        if (hungry) {
+            auto pages = frontier_.take(window - taken_);
+            taken_ += pages.size();
+            for (Page& page : pages) hosts_.put(std::move(page));
+            if (pages.empty() && taken_ == 0 && frontier_.finished()) return end(End::complete);
+        }
+        (void)changed_.wait(frontier_.next_look());
+    }
+}
+
+// --- the work ----------------------------------------------------------------------------------------
+
+void Crawl::run_workers() {
+    grove::TaskGroup workers;
+    for (std::size_t i = 0; i < options_.connections; ++i) workers.spawn([this] { work(); });
+    grove::Group impatience;
+    impatience.spawn([&] {
+        ending_.wait();
+        grove::sleep(grace);
+        workers.kill();
     });
-    group.join();
+    workers.join();
+    results_.shutdown();
 }
 
 void Crawl::work() {
-    for (const Job& job : queue_) {
-        fetch(job);
-        queue_.task_done();
+    while (auto turn = hosts_.next()) handle(std::move(*turn));
+}
+
+void Crawl::handle(Hosts::Turn turn) {
+    auto result = visitor_.visit(turn.page);
+    hosts_.slow_down(turn.page.url, result.crawl_delay);
+    if (result.temporary && put_off(turn, result)) return;
+    if (result.visit.outcome == Outcome::fetched && accepted_++ >= options_.max_pages) {
+        return end(End::limit);  // too late: the page waits for another run
+    }
+    { const Hosts::Turn over{std::move(turn)}; }  // the host's next page need not wait for the outputs
+    results_.put(std::move(result.visit));
+}
+
+/// Later again, if it was not tried often enough. If the crawl ends meanwhile, the page waits in the
+/// frontier.
+bool Crawl::put_off(Hosts::Turn& turn, const Visitor::Result& result) {
+    const auto backoff = backoff_of(options_.backoff, turn.attempt);
+    const auto pause = std::max(result.pause, backoff);
+    if (result.pause > 0ms || result.visit.status == 429) hosts_.pause(turn.page.url, pause);
+    if (turn.attempt >= options_.retries) return false;
+    ++statistics_.retries;
+    hosts_.retry(std::move(turn), pause);
+    return true;
+}
+
+// --- results out -------------------------------------------------------------------------------------
+
+void Crawl::commit() {
+    std::vector<Visit> batch;
+    for (Visit& first : results_) {
+        batch.push_back(std::move(first));
+        while (batch.size() < largest_batch && !results_.empty()) {
+            if (auto next = results_.get_nowait()) batch.push_back(std::move(*next));
+        }
+        const std::size_t size = batch.size();
+        frontier_.confirm(batch);
+        commit(batch);
+        taken_ -= size;
+        batch.clear();
+        changed_.set();
     }
 }
 
-void Crawl::fetch(const Job& job) {
-    std::error_code ec;
-    const auto start = grove::Clock::now();
-    const auto response = client_.get(*job.url, ec, longest_wait);
-    if (!ec) {
-        report_.latencies.push_back(grove::Clock::now() - start);
-        return sort_out(job, response);
+/// The outputs first: what is done must be there.
+void Crawl::commit(std::span<const Visit> visits) {
+    std::vector<Mark> marks;
+    for (Output* output : outputs_) {
+        output->write(visits);
+        if (auto name = output->name(); !name.empty()) marks.push_back({std::move(name), output->position()});
     }
-    if (!job.on) throw std::runtime_error{"GET " + *job.url + ": " + ec.message()};
-    ++report_.errors[ec.message()];
+    frontier_.commit(visits, marks);
+    for (const Visit& visit : visits) {
+        statistics_.add(visit);
+        if (visit.page.referrer.empty()) note_start(visit);
+    }
+    if (statistics_.pages >= options_.max_pages || statistics_.bytes >= options_.max_bytes) end(End::limit);
 }
 
-void Crawl::sort_out(const Job& job, const grove::http::Response& response) {
-    if (response.status / 100 == 2) {
-        report_.pages.push_back(*job.url);
-        report_.bytes += response.body.size();
-        if (!is_html(response)) return;
-        // Elsewhere, while the other pages come in: with 64 connections the crawl takes a third less time for
-        // it.
-        follow(*job.url, grove::offload([&] { return links_of(response.body); }));
-    } else if (const auto location = response.headers.get("Location");
-               location && response.status / 100 == 3) {
-        ++report_.redirects;
-        follow(*job.url, {.links = {std::string{*location}}});
-    } else if (!job.on) {
-        throw std::runtime_error{"GET " + *job.url + ": status " + std::to_string(response.status)};
-    } else if (response.status / 100 == 4) {
-        report_.dead_links.push_back({response.status, *job.url, *job.on});
-    } else {
-        ++report_.errors["status " + std::to_string(response.status)];
-    }
+/// A start page that leads nowhere is a mistake of who started the crawl.
+void Crawl::note_start(const Visit& visit) {
+    const bool leads_out = visit.outcome == Outcome::redirected && visit.found.empty();
+    if (visit.outcome == Outcome::fetched || (visit.outcome == Outcome::redirected && !leads_out)) return;
+    failure_ = "GET " + visit.page.url + ": ";
+    failure_ += leads_out ? "redirects to " + visit.reason + ", which is not in the scope" : visit.reason;
 }
 
-void Crawl::follow(const std::string& page, const PageLinks& links) {
-    for (const std::string* url : frontier_.unmet(page, links)) queue_.put({url, &page});
-}
+}  // namespace crawler

@@ -1,37 +1,62 @@
 #pragma once
 
-#include "links.hpp"
+#include "page.hpp"
 
-#include <boost/url/url.hpp>
-
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
-#include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-/// The pages of a site that are known of. The site is what has the scheme, host and port of the page a crawl
-/// starts from. A URL has one normal form here, without its fragment, so that each page is met once.
+namespace crawler {
+
+/// How far an output had got: what lies behind belongs to no page that is done.
+struct Mark {
+    std::string output;
+    std::uint64_t position = 0;
+};
+
+/// The pages a crawl knows: those to be fetched, those somebody fetches, those done. Each URL is one page,
+/// and is met once.
+///
+/// A page is done when commit() has it, in one step with the pages it leads to and the outputs' marks. So
+/// after a crash, at whatever point, a page is either done, with its record before the mark and its links
+/// known, or to be fetched again, with its record, if any, behind the mark, where it is cut off.
 class Frontier {
 public:
-    /// Throws std::invalid_argument if start is no http URL.
-    explicit Frontier(std::string_view start);
+    Frontier() = default;
+    virtual ~Frontier() = default;
+    Frontier(const Frontier&) = delete;
+    Frontier& operator=(const Frontier&) = delete;
 
-    /// The first page. It lives, as all the others, as long as the frontier.
-    [[nodiscard]] const std::string& start() const noexcept { return *start_; }
+    /// Takes the URLs that were not met before. Blocks.
+    virtual void add(std::span<const Target>) = 0;
+    /// Up to n pages, which are the caller's now; none: there is none at present. Blocks.
+    [[nodiscard]] virtual std::vector<Page> take(std::size_t n) = 0;
+    /// The pages of these visits, confirmed and recorded by the outputs up to the marks, are done. Blocks.
+    virtual void commit(std::span<const Visit>, std::span<const Mark>) = 0;
+    /// Takes out of the visits what has become somebody else's page meanwhile. Blocks.
+    virtual void confirm(std::vector<Visit>&) {}
+    /// What was taken and not committed is for others to take now. Blocks.
+    virtual void release() {}
+    /// Whether all pages are done, whoever has taken them. Blocks.
+    [[nodiscard]] virtual bool finished() = 0;
 
-    /// The pages of the site that this page's links lead to and that were not met before.
-    [[nodiscard]] std::vector<const std::string*> unmet(const std::string& page, const PageLinks& links);
+    /// True if this content was not met before, or on this page. Blocks.
+    [[nodiscard]] virtual bool claim_content(const std::string& digest, const std::string& url) = 0;
+    /// The mark of the last commit; nullopt: there was none. Blocks.
+    [[nodiscard]] virtual std::optional<std::uint64_t> mark_of(const std::string& output) = 0;
 
-private:
-    [[nodiscard]] bool is_of_site(const boost::urls::url& url) const noexcept;
-
-    std::unordered_set<std::string> met_;
-    const std::string* start_;
-    std::string origin_;  // "http://host:port/"
-
-    // The links seen on the pages of each directory. They mostly link to the same places in the same words,
-    // and a word that was seen need not be resolved again, which takes most of a crawler's time (4 us each).
-    std::unordered_map<std::string, std::unordered_set<std::string>> seen_;
+    /// How many wait and are not taken, as far as is known here.
+    [[nodiscard]] virtual std::size_t waiting() const noexcept = 0;
+    /// Links that were dropped because the limit of URLs was reached.
+    [[nodiscard]] virtual std::size_t dropped() const noexcept { return 0; }
+    /// How many pages it is sensible to have taken at once.
+    [[nodiscard]] virtual std::size_t window() const noexcept { return 4096; }
+    /// How soon to look again when there was no page; never: only own commits bring new ones.
+    [[nodiscard]] virtual grove::Deadline next_look() const { return {}; }
 };
+
+}  // namespace crawler

@@ -1,11 +1,13 @@
 #include "links.hpp"
 
-#include <algorithm>
+#include "text.hpp"
+
 #include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
-#include <span>
+
+namespace crawler {
 
 namespace {
 
@@ -31,14 +33,6 @@ bool is_letter(char c) {
 }
 bool is_letter_or_digit(char c) {
     return is_letter(c) || (c >= '0' && c <= '9');
-}
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-/// word is in lower case.
-bool is_word(std::string_view text, std::string_view word) {
-    return std::ranges::equal(text, word, {}, lower);
 }
 
 // --- character references ---------------------------------------------------------------------------
@@ -113,16 +107,51 @@ std::string without_references(std::string_view text) {
 
 // --- tags -------------------------------------------------------------------------------------------
 
-/// Which attribute of which element is a link.
+enum class Element { other, link_by_href, link_by_src, base, head_link, meta };
+
 struct Kind {
-    std::string_view element;
-    std::string_view attribute;
+    std::string_view name;
+    Element element;
 };
-constexpr std::array kinds{Kind{"a", "href"},
-                           Kind{"area", "href"},
-                           Kind{"frame", "src"},
-                           Kind{"iframe", "src"},
-                           Kind{"base", "href"}};
+constexpr std::array kinds{Kind{"a", Element::link_by_href},
+                           Kind{"area", Element::link_by_href},
+                           Kind{"frame", Element::link_by_src},
+                           Kind{"iframe", Element::link_by_src},
+                           Kind{"base", Element::base},
+                           Kind{"link", Element::head_link},
+                           Kind{"meta", Element::meta}};
+
+Element element_of(std::string_view name) {
+    for (const auto& kind : kinds) {
+        if (is_word(name, kind.name)) return kind.element;
+    }
+    return Element::other;
+}
+
+/// Those that may say something; the first of a name counts.
+struct Attributes {
+    std::optional<std::string_view> href{}, src{}, rel{}, name{}, content{}, http_equiv{}, charset{};
+
+    [[nodiscard]] std::optional<std::string_view>* find(std::string_view attribute) {
+        if (is_word(attribute, "href")) return &href;
+        if (is_word(attribute, "src")) return &src;
+        if (is_word(attribute, "rel")) return &rel;
+        if (is_word(attribute, "name")) return &name;
+        if (is_word(attribute, "content")) return &content;
+        if (is_word(attribute, "http-equiv")) return &http_equiv;
+        if (is_word(attribute, "charset")) return &charset;
+        return nullptr;
+    }
+};
+
+bool has_word(std::string_view text, std::string_view word) {
+    while (!text.empty()) {
+        const std::size_t end = text.find_first_of(" \t\n\f\r,");
+        if (is_word(text.substr(0, end), word)) return true;
+        text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    }
+    return false;
+}
 
 /// Elements whose content is text: a '<' in it opens nothing, until their own end tag comes.
 constexpr std::array<std::string_view, 8> text_elements = {
@@ -130,7 +159,7 @@ constexpr std::array<std::string_view, 8> text_elements = {
 
 class TagReader {
 public:
-    explicit TagReader(std::string_view html) : rest_{html} {}
+    TagReader(std::string_view html, std::string_view product) : rest_{html}, product_{product} {}
 
     PageLinks read() && {
         while (to_next_tag()) read_markup();
@@ -166,12 +195,15 @@ private:
     }
     void read_markup();
     void read_comment();
-    void read_tag(std::string_view element, std::string_view wanted);
+    void read_tag(Element element);
     std::string_view read_value();
     void skip_text_of(std::string_view element);
-    void keep(std::string_view element, std::string_view value);
+    void keep(Element element, const Attributes& attributes);
+    void keep_link(std::optional<std::string_view> to, const Attributes& attributes);
+    void keep_meta(const Attributes& attributes);
 
     std::string_view rest_;
+    std::string_view product_;
     PageLinks found_;
 };
 
@@ -183,15 +215,11 @@ void TagReader::read_markup() {
     if (is_end) skip(1);
     if (rest_.empty() || !is_letter(rest_[0])) return is_end ? skip_past(">") : void();
 
-    const std::string_view element = take_until(element_ends);
-    std::string_view wanted;
-    for (const auto& kind : kinds) {
-        if (!is_end && is_word(element, kind.element)) wanted = kind.attribute;
-    }
-    read_tag(element, wanted);
+    const std::string_view name = take_until(element_ends);
+    read_tag(is_end ? Element::other : element_of(name));
     if (is_end) return;
-    for (const auto name : text_elements) {
-        if (is_word(element, name)) skip_text_of(name);
+    for (const auto element : text_elements) {
+        if (is_word(name, element)) skip_text_of(element);
     }
 }
 
@@ -204,9 +232,9 @@ void TagReader::read_comment() {
     skip(odd != rest_.npos ? odd + 4 : plain == rest_.npos ? plain : plain + 3);
 }
 
-/// The attributes, to the '>' that ends the tag. The first of a name counts; a tag the page ends in does not.
-void TagReader::read_tag(std::string_view element, std::string_view wanted) {
-    std::optional<std::string_view> link;
+/// The attributes, to the '>' that ends the tag. A tag the page ends in does not count.
+void TagReader::read_tag(Element element) {
+    Attributes attributes;
     for (;;) {
         skip_spaces_and('/');
         if (rest_.empty()) return;
@@ -219,10 +247,11 @@ void TagReader::read_tag(std::string_view element, std::string_view wanted) {
         if (!rest_.starts_with('=')) continue;
         skip(1);
         const std::string_view value = read_value();
-        if (!link && !wanted.empty() && is_word(name, wanted)) link = value;
+        if (element == Element::other) continue;
+        if (auto* attribute = attributes.find(name); attribute && !*attribute) *attribute = value;
     }
     skip(1);
-    if (link) keep(element, *link);
+    keep(element, attributes);
 }
 
 std::string_view TagReader::read_value() {
@@ -243,22 +272,85 @@ void TagReader::skip_text_of(std::string_view element) {
         const std::string_view after = rest_.substr(1 + element.size());
         if (!after.empty() && !spaces.has(after[0]) && after[0] != '/' && after[0] != '>') continue;
         skip(1 + element.size());
-        return read_tag({}, {});
+        return read_tag(Element::other);
     }
     rest_ = {};
 }
 
-void TagReader::keep(std::string_view element, std::string_view value) {
-    std::string link = without_references(value);
-    if (!is_word(element, "base")) {
-        found_.links.push_back(std::move(link));
-    } else if (found_.base.empty()) {
-        found_.base = std::move(link);
+void TagReader::keep(Element element, const Attributes& attributes) {
+    const auto& href = attributes.href;
+    switch (element) {
+        case Element::other:
+            return;
+        case Element::link_by_href:
+            return keep_link(href, attributes);
+        case Element::link_by_src:
+            return keep_link(attributes.src, attributes);
+        case Element::base:
+            if (href && found_.base.empty()) found_.base = without_references(*href);
+            return;
+        case Element::head_link:
+            if (href && found_.canonical.empty() && has_word(attributes.rel.value_or(""), "canonical")) {
+                found_.canonical = without_references(*href);
+            }
+            return;
+        case Element::meta:
+            return keep_meta(attributes);
+    }
+}
+
+void TagReader::keep_link(std::optional<std::string_view> to, const Attributes& attributes) {
+    if (!to) return;
+    found_.links.push_back(
+        {without_references(*to), attributes.rel && has_word(*attributes.rel, "nofollow")});
+}
+
+void TagReader::keep_meta(const Attributes& attributes) {
+    const std::string content = without_references(attributes.content.value_or(""));
+    const std::string_view name = attributes.name.value_or("");
+    const std::string_view header = attributes.http_equiv.value_or("");
+    if (attributes.charset && found_.charset.empty()) found_.charset = *attributes.charset;
+    if (is_word(name, "robots") || (!product_.empty() && is_word(name, product_))) {
+        found_.robots.append(found_.robots.empty() ? "" : ",").append(content);
+    }
+    if (is_word(header, "content-type") && found_.charset.empty()) {
+        if (const std::size_t at = lowered(content).find("charset="); at != content.npos) {
+            found_.charset = content.substr(at + std::size("charset=") - 1);
+        }
+    }
+    if (is_word(header, "refresh")) {  // "5; url='next.html'"
+        const std::size_t at = lowered(content).find("url=");
+        if (at == content.npos) return;
+        std::string_view to = stripped(std::string_view{content}.substr(at + std::size("url=") - 1));
+        if (!to.empty() && (to[0] == '"' || to[0] == '\'')) {
+            const char quote = to[0];
+            to.remove_prefix(1);
+            to = to.substr(0, to.find(quote));
+        }
+        found_.links.push_back({std::string{to}});
     }
 }
 
 }  // namespace
 
-PageLinks links_of(std::string_view html) {
-    return TagReader{html}.read();
+PageLinks links_of(std::string_view html, std::string_view product) {
+    return TagReader{html, product}.read();
 }
+
+PageLinks links_of_sitemap(std::string_view xml) {
+    PageLinks found;
+    for (;;) {
+        const std::size_t at = xml.find("<loc>");
+        if (at == xml.npos) return found;
+        xml.remove_prefix(at + std::size("<loc>") - 1);
+        const std::size_t end = xml.find("</loc>");
+        if (end == xml.npos) return found;
+        found.links.push_back({without_references(stripped(xml.substr(0, end)))});
+    }
+}
+
+bool has_directive(std::string_view list, std::string_view word) {
+    return has_word(list, word) || has_word(list, "none");
+}
+
+}  // namespace crawler

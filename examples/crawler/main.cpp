@@ -1,122 +1,128 @@
-// crawler URL [--connections N] [--list FILE]: fetches every page of a site that links lead to from the first
-// one.
+// crawler URL... [options]: fetches every page that links lead to from the first ones. See README.md here.
 #include <grove/core/runtime.hpp>
+#include <grove/io/file.hpp>
+#include <grove/io/signal.hpp>
 #include <grove/sync/group.hpp>
 
 #include "../program.hpp"
-#include "crawl.hpp"
+#include "arguments.hpp"
+#include "html_report.hpp"
+#include "memory_frontier.hpp"
+#include "page_table.hpp"
+#include "progress.hpp"
+#include "redis_frontier.hpp"
+#include "sqlite_frontier.hpp"
+#include "warc_file.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstdio>
+#include <csignal>
 #include <fstream>
-#include <string>
-#include <system_error>
+#include <memory>
 #include <unistd.h>
 #include <vector>
 
-using namespace std::chrono_literals;
-
 namespace {
 
-using Seconds = std::chrono::duration<double>;
+using namespace crawler;
 
-double megabytes(const Crawl& crawl) {
-    return static_cast<double>(crawl.report().bytes) / 1e6;
-}
+constexpr int status_limit = 3;  // a limit ended the crawl, and pages are left
 
-/// Keeps one line of a terminal up to date; wipes it when killed.
-void show_progress(const Crawl& crawl) {
-    struct Wipe {
-        ~Wipe() { std::fputs("\r\033[K", stderr); }
-    } wipe;
-    for (;;) {
-        std::fprintf(stderr,
-                     "\r\033[K%zu pages, %.1f MB, %zu more to fetch",
-                     crawl.report().pages.size(),
-                     megabytes(crawl),
-                     crawl.waiting());
-        grove::sleep(100ms);
+std::unique_ptr<Frontier> open_frontier(const Arguments& arguments) {
+    if (!arguments.frontier.empty()) {
+        const std::chrono::milliseconds lease{static_cast<std::int64_t>(arguments.lease * 1000)};
+        return std::make_unique<RedisFrontier>(
+            RedisFrontier::Options{.url = arguments.frontier,
+                                   .name = arguments.name,
+                                   .lease = lease,
+                                   .window = 2 * arguments.crawl.connections,
+                                   .max_urls = arguments.max_urls});
     }
+    if (arguments.state.empty()) return std::make_unique<MemoryFrontier>(arguments.max_urls);
+    return std::make_unique<SqliteFrontier>(arguments.state, arguments.max_urls, arguments.durable);
 }
 
-/// The latency that this part of the pages did not exceed, in milliseconds.
-double percentile(std::vector<grove::Clock::duration> latencies, double part) {
-    if (latencies.empty()) return 0;
-    const auto last = static_cast<double>(latencies.size() - 1);
-    const auto nth = latencies.begin() + static_cast<std::ptrdiff_t>(part * last);
-    std::ranges::nth_element(latencies, nth);
-    return std::chrono::duration<double, std::milli>{*nth}.count();
-}
-
-void print_summary(const Crawl& crawl, Seconds took) {
-    const auto& [pages, bytes, latencies, redirects, dead_links, errors] = crawl.report();
-    std::printf("%zu pages, %.1f MB in %.2f s: %.0f pages/s\n",
-                pages.size(),
-                megabytes(crawl),
-                took.count(),
-                static_cast<double>(pages.size()) / took.count());
-    std::printf(
-        "latency: p50 %.2f ms, p99 %.2f ms\n", percentile(latencies, 0.5), percentile(latencies, 0.99));
-    std::printf("redirects: %zu\n", redirects);
-
-    std::size_t failures = 0;
-    for (const auto& [kind, count] : errors) failures += count;
-    std::printf("errors: %zu\n", failures);
-    for (const auto& [kind, count] : errors) std::printf("  %zu x %s\n", count, kind.c_str());
-
-    constexpr std::size_t most = 10;
-    std::printf("dead links: %zu\n", dead_links.size());
-    for (std::size_t i = 0; i < std::min(most, dead_links.size()); ++i) {
-        const auto& [status, url, on] = dead_links[i];
-        std::printf("  %d %s on %s\n", status, url.c_str(), on.c_str());
+struct Outputs {
+    explicit Outputs(const Arguments& arguments) {
+        const bool durable = arguments.durable;
+        if (!arguments.warc.empty()) add<WarcFile>(arguments.warc, arguments.crawl.fetch.user_agent, durable);
+        if (!arguments.db.empty()) add<PageTable>(arguments.db, durable);
+        if (!arguments.list.empty()) add<ListFile>(arguments.list, durable);
+        if (arguments.json_lines) add<JsonLines>();
     }
-    if (dead_links.size() > most) std::printf("  and %zu more\n", dead_links.size() - most);
+    template <class T, class... Args>
+    void add(Args&&... args) {
+        owned.push_back(std::make_unique<T>(std::forward<Args>(args)...));
+        all.push_back(owned.back().get());
+    }
+    std::vector<std::unique_ptr<Output>> owned{};
+    std::vector<Output*> all{};
+};
+
+/// The first signal stops the crawl, the second the program.
+class Stopper {
+public:
+    explicit Stopper(Crawl& crawl) : crawl_{crawl} {}
+
+    [[nodiscard]] int signal() const noexcept { return signal_; }
+
+private:
+    void meet(int signal) {
+        if (signal_ != 0) {
+            std::signal(signal, SIG_DFL);
+            std::raise(signal);
+        }
+        signal_ = signal;
+        if (isatty(STDERR_FILENO)) std::fputs("\r\033[Kstopping; once more to stop at once\n", stderr);
+        crawl_.stop();
+    }
+
+    Crawl& crawl_;
+    int signal_ = 0;
+    grove::SignalHandler interrupt_{SIGINT, [this] { meet(SIGINT); }};
+    grove::SignalHandler terminate_{SIGTERM, [this] { meet(SIGTERM); }};
+};
+
+/// A report that could not be written at the end of a long crawl would be found out too late.
+void require_writable(const std::string& path) {
+    if (!path.empty()) grove::File::open(path, grove::OpenMode::append).close();
 }
 
-std::system_error cannot_write(const std::string& path) {
-    return {errno, std::system_category(), "write " + path};
-}
+/// The signal that ended it, negative, or the exit status.
+int run(Arguments& arguments) {
+    arguments.settle();
+    require_writable(arguments.report);
+    const auto frontier = open_frontier(arguments);
+    Outputs outputs{arguments};
+    Crawl crawl{arguments.crawl, *frontier, outputs.all};
+    Stopper stopper{crawl};
 
-void write_list(std::ostream& out, std::vector<std::string> pages) {
-    std::ranges::sort(pages);
-    for (const auto& page : pages) out << page << '\n';
-    out.flush();
+    grove::Group progress;
+    if (!arguments.quiet && isatty(STDERR_FILENO)) progress.spawn([&] { show_progress(crawl); });
+    const Crawl::End end = crawl.run();
+    progress.kill();
+    progress.join();
+
+    if (!arguments.quiet) print_summary(crawl);
+    if (!arguments.report.empty()) {
+        grove::write_file(arguments.report, html_report(arguments.crawl.seeds, crawl.statistics()));
+    }
+    if (stopper.signal() != 0) return -stopper.signal();
+    return end == Crawl::End::limit ? status_limit : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Fetches every page of a site that links lead to from the first one.", "crawler"};
-    std::string url;
-    std::size_t connections = 16;
-    std::string list;
-    app.add_option("URL", url, "the first page, like http://host/page")->required();
-    app.add_option("--connections", connections, "how many to keep open")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 10'000));
-    app.add_option("--list", list, "write the URLs fetched to this file, sorted, one per line");
+    CLI::App app{"Fetches every page that links lead to from the first ones.", "crawler"};
+    Arguments arguments;
+    arguments.add_to(app);
+    app.footer(
+        "Exit status: 0 all pages are done; 1 an error; 3 a limit was reached, pages are left;\n"
+        "a stop signal ends it by that signal, with the state saved.");
 
-    return run_program(app, argc, argv, [&] {
-        Crawl crawl{url, connections};
-        std::ofstream out;
-        if (!list.empty()) out.open(list);
-        if (!out) throw cannot_write(list);
-
-        grove::Group progress;
-        if (isatty(STDERR_FILENO)) progress.spawn([&] { show_progress(crawl); });
-
-        const auto start = grove::Clock::now();
-        crawl.run();
-        const Seconds took = grove::Clock::now() - start;
-        progress.kill();
-        progress.join();
-
-        print_summary(crawl, took);
-        if (!list.empty()) {
-            write_list(out, crawl.report().pages);
-            if (!out) throw cannot_write(list);
-        }
-    });
+    int status = 0;
+    const int failed = run_program(app, argc, argv, [&] { status = run(arguments); });
+    std::fflush(stdout);
+    if (failed != 0 || status >= 0) return failed != 0 ? failed : status;
+    std::signal(-status, SIG_DFL);
+    std::raise(-status);
 }

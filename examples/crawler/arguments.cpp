@@ -1,0 +1,156 @@
+#include "arguments.hpp"
+
+#include "url.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <map>
+#include <stdexcept>
+
+namespace crawler {
+
+namespace {
+
+constexpr double longest = 1e9;  // seconds
+
+std::chrono::milliseconds in_milliseconds(double seconds) {
+    return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
+}
+
+CLI::Option* add_seconds(CLI::App& app, const std::string& name, double& value, const std::string& what) {
+    return app.add_option(name, value, what)->check(CLI::Range(0.0, longest))->capture_default_str();
+}
+
+const std::map<std::string, Reach> reaches{
+    {"host", Reach::host}, {"prefix", Reach::prefix}, {"domain", Reach::domain}, {"any", Reach::any}};
+
+}  // namespace
+
+void Arguments::add_to(CLI::App& app) {
+    app.add_option("URL", urls, "the first pages, like http://host/page")->required();
+    app.add_option("--connections", crawl.connections, "how many requests at once")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 10'000));
+    add_scope(app);
+    add_politeness(app);
+    add_limits(app);
+    add_state(app);
+    add_outputs(app);
+}
+
+void Arguments::add_scope(CLI::App& app) {
+    auto& scope = *app.add_option_group("Scope", "which pages belong to the crawl");
+    scope
+        .add_option("--scope",
+                    crawl.scope.reach,
+                    "host: scheme, host and port of a first page; prefix: its "
+                    "directory and below; domain: its host and subdomains; any: "
+                    "the web")
+        ->transform(CLI::CheckedTransformer(reaches))
+        ->default_str("host");
+    scope.add_option("--max-depth", crawl.scope.max_depth, "links away from the first pages");
+    scope
+        .add_option("--include",
+                    crawl.scope.include,
+                    "only URLs in which this regular expression is found; may "
+                    "be given again for others")
+        ->take_all();
+    scope.add_option("--exclude", crawl.scope.exclude, "no URLs in which it is found; may be given again")
+        ->take_all();
+    scope
+        .add_option("--content-type",
+                    crawl.visit.types,
+                    "keep only this, like text/html or image/*; may be "
+                    "given again. HTML is read for its links anyway")
+        ->take_all();
+    scope.add_option("--max-redirects", crawl.visit.max_redirects, "one after the other")
+        ->capture_default_str();
+    scope.add_flag(
+        "--canonical", crawl.visit.canonical, "keep no page that names another one as the real one");
+    scope.add_flag("--skip-duplicates",
+                   crawl.visit.skip_duplicates,
+                   "neither keep nor follow a page whose body was met before");
+    scope.add_flag("--sitemaps", crawl.visit.sitemaps, "go to the sitemaps that robots.txt names");
+}
+
+void Arguments::add_politeness(CLI::App& app) {
+    auto& polite = *app.add_option_group("Politeness", "towards the hosts");
+    polite
+        .add_option("--per-host", per_host, "requests to one host at once (2; this machine: --connections)")
+        ->check(CLI::Range(1, 10'000));
+    polite
+        .add_option("--delay",
+                    delay,
+                    "seconds between two requests to one host (0.5; this machine: 0); "
+                    "robots.txt may ask for more")
+        ->check(CLI::Range(0.0, longest));
+    polite
+        .add_option("--user-agent", crawl.fetch.user_agent, "its name, up to the /, is what robots.txt means")
+        ->capture_default_str();
+    polite.add_option("--retries", crawl.retries, "of a page, after errors that may pass")
+        ->capture_default_str();
+    add_seconds(polite, "--backoff", backoff, "seconds before the first retry; doubled for each further one");
+    polite.add_flag("--ignore-robots", ignore_robots, "do not ask for robots.txt: for sites of your own");
+    polite.add_flag("--ignore-nofollow", ignore_nofollow, "follow what is marked nofollow, keep noindex");
+}
+
+void Arguments::add_limits(CLI::App& app) {
+    auto& limits = *app.add_option_group("Limits");
+    add_seconds(limits, "--timeout", timeout, "seconds for one answer");
+    limits.add_option("--max-body", crawl.fetch.max_body, "bytes of one page, like 10MiB; more is an error")
+        ->transform(CLI::AsSizeValue(false))
+        ->capture_default_str();
+    limits.add_option("--max-pages", crawl.max_pages, "fetched in this run");
+    limits.add_option("--max-bytes", crawl.max_bytes, "fetched in this run, like 2GiB")
+        ->transform(CLI::AsSizeValue(false));
+    add_seconds(limits, "--max-time", max_time, "seconds for this run; 0: no limit");
+    limits.add_option("--max-urls", max_urls, "to be known, fetched or not; links to others are dropped")
+        ->capture_default_str();
+}
+
+void Arguments::add_state(CLI::App& app) {
+    auto& group = *app.add_option_group("State", "to go on after a stop or a crash, or to share the work");
+    auto* file = group.add_option("--state", state, "keep what is known in this file, and go on from there");
+    auto* redis = group.add_option(
+        "--frontier", frontier, "redis://host:port/db: share it with other crawlers, anywhere");
+    file->excludes(redis);
+    group.add_option("--name", name, "of the crawl, in Redis")->capture_default_str()->needs(redis);
+    add_seconds(group, "--lease", lease, "seconds after which a crawler that is not heard of counts as dead")
+        ->needs(redis)
+        ->check(CLI::Range(1.0, longest));
+    group.add_flag("--durable", durable, "state and outputs survive the power going off, not only a crash");
+}
+
+void Arguments::add_outputs(CLI::App& app) {
+    auto& outputs = *app.add_option_group("Output");
+    outputs.add_option("--warc", warc, "answers as a WARC 1.1 file; .gz: compressed");
+    outputs.add_option("--db", db, "a row per page and per link in this SQLite file");
+    outputs.add_option("--list", list, "write the URLs fetched to this file, sorted, one per line");
+    outputs.add_option("--report", report, "an HTML page with plots");
+    outputs.add_flag("--json-lines", json_lines, "an object per page on standard output, and no summary");
+    outputs.add_flag("--quiet", quiet, "neither progress nor summary");
+}
+
+void Arguments::settle() {
+    for (const auto& url : urls) crawl.seeds.push_back(parse_start(url));
+    const auto& agent = crawl.fetch.user_agent;
+    if (agent.empty() || agent.find_first_of("\r\n") != agent.npos || agent[0] == '/' || agent[0] == ' ') {
+        throw std::invalid_argument{"--user-agent: '" + agent + "' does not begin with a name"};
+    }
+    auto& polite = crawl.politeness;
+    polite.per_host = per_host.value_or(polite.per_host);
+    polite.per_loopback_host = per_host.value_or(crawl.connections);
+    if (delay) polite.delay = in_milliseconds(*delay);
+    polite.loopback_delay = in_milliseconds(delay.value_or(0));
+
+    crawl.fetch.connections = crawl.connections;
+    crawl.fetch.timeout = in_milliseconds(timeout);
+    crawl.backoff = in_milliseconds(backoff);
+    if (max_time > 0) crawl.max_time = in_milliseconds(max_time);
+    crawl.visit.obey_robots = !ignore_robots;
+    crawl.visit.obey_nofollow = !ignore_nofollow;
+    quiet |= json_lines;
+}
+
+}  // namespace crawler

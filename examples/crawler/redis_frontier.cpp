@@ -1,0 +1,248 @@
+#include "redis_frontier.hpp"
+
+#include <grove/core/runtime.hpp>
+
+#include "digest.hpp"
+#include "text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+
+namespace crawler {
+
+namespace {
+
+constexpr auto look_interval = 100ms;
+constexpr const char* group = "crawlers";
+
+// KEYS: the stream, the set of URLs met, the counters. ARGV: the page that is done or "", the most URLs to be
+// known, then url, depth, redirects and referrer of each target.
+constexpr const char* finish_script = R"lua(
+    if ARGV[1] ~= '' and redis.call('XACK', KEYS[1], 'crawlers', ARGV[1]) == 1 then
+        redis.call('XDEL', KEYS[1], ARGV[1])
+        redis.call('HINCRBY', KEYS[3], 'open', -1)
+    end
+    local room = tonumber(ARGV[2]) - redis.call('SCARD', KEYS[2])
+    local added = 0
+    for i = 3, #ARGV, 4 do
+        if added >= room then
+            redis.call('HINCRBY', KEYS[3], 'dropped', 1 - redis.call('SISMEMBER', KEYS[2], ARGV[i]))
+        elseif redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
+            redis.call('XADD', KEYS[1], '*', 'u', ARGV[i], 'd', ARGV[i + 1], 'r', ARGV[i + 2], 'f', ARGV[i + 3])
+            added = added + 1
+        end
+    end
+    redis.call('HINCRBY', KEYS[3], 'open', added)
+    return added
+)lua";
+
+// KEYS: the stream. ARGV: the consumer, then ids. Gives those that are still the consumer's, leases renewed.
+constexpr const char* renew_script = R"lua(
+    local kept = {}
+    for i = 2, #ARGV do
+        local pending = redis.call('XPENDING', KEYS[1], 'crawlers', ARGV[i], ARGV[i], 1)
+        if pending[1] and pending[1][2] == ARGV[1] then
+            redis.call('XCLAIM', KEYS[1], 'crawlers', ARGV[1], 0, ARGV[i], 'JUSTID')
+            kept[#kept + 1] = ARGV[i]
+        end
+    end
+    return kept
+)lua";
+
+// The same, but they become new entries that anybody may take.
+constexpr const char* release_script = R"lua(
+    for i = 2, #ARGV do
+        local pending = redis.call('XPENDING', KEYS[1], 'crawlers', ARGV[i], ARGV[i], 1)
+        if pending[1] and pending[1][2] == ARGV[1] then
+            local entry = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])
+            redis.call('XADD', KEYS[1], '*', unpack(entry[1][2]))
+            redis.call('XACK', KEYS[1], 'crawlers', ARGV[i])
+            redis.call('XDEL', KEYS[1], ARGV[i])
+        end
+    end
+    return 0
+)lua";
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
+}
+
+std::size_t count_in(const RedisReply& reply) {
+    return number_in<std::size_t>(reply.text).value_or(0);
+}
+
+}  // namespace
+
+RedisFrontier::RedisFrontier(const Options& options)
+    : options_{options}, redis_{options.url}, consumer_{host_name() + "-" + random_uuid()} {
+    try {
+        (void)redis_.run({"XGROUP", "CREATE", key("pages"), group, "0", "MKSTREAM"});
+    } catch (const std::system_error&) {
+        throw;
+    } catch (const std::runtime_error& error) {
+        if (std::string_view{error.what()}.find("BUSYGROUP") == std::string_view::npos)
+            throw;  // others were here before
+    }
+    heart_.spawn({.name = "leases"}, [this] { keep_leases(); });
+}
+
+/// The part in braces keeps all keys of a crawl on one node of a cluster.
+std::string RedisFrontier::key(std::string_view part) const {
+    return "{" + options_.name + "}:" + std::string{part};
+}
+
+Redis::Command RedisFrontier::finish(const std::string& id, std::span<const Target> targets) const {
+    Redis::Command command{"EVAL",
+                           finish_script,
+                           "3",
+                           key("pages"),
+                           key("met"),
+                           key("counters"),
+                           id,
+                           std::to_string(options_.max_urls)};
+    for (const Target& target : targets) {
+        command.push_back(target.url);
+        command.push_back(std::to_string(target.depth));
+        command.push_back(std::to_string(target.redirects));
+        command.push_back(target.referrer);
+    }
+    return command;
+}
+
+void RedisFrontier::add(std::span<const Target> targets) {
+    (void)redis_.run(finish({}, targets));
+}
+
+// --- taking ------------------------------------------------------------------------------------------
+
+std::vector<Page> RedisFrontier::take(std::size_t n) {
+    const std::array<Redis::Command, 2> commands{Redis::Command{"XREADGROUP",
+                                                                "GROUP",
+                                                                group,
+                                                                consumer_,
+                                                                "COUNT",
+                                                                std::to_string(n),
+                                                                "STREAMS",
+                                                                key("pages"),
+                                                                ">"},
+                                                 Redis::Command{"HMGET", key("counters"), "open", "dropped"}};
+    const auto replies = redis_.run(commands);
+    open_ = count_in(replies[1].items.at(0));
+    dropped_ = count_in(replies[1].items.at(1));
+    // A list of one stream, which is its name and its entries; nil: nothing new.
+    if (!replies[0].items.empty()) return adopt(replies[0].items.at(0).items.at(1));
+    return take_from_the_dead(n);
+}
+
+std::vector<Page> RedisFrontier::take_from_the_dead(std::size_t n) {
+    const auto now = grove::Clock::now();
+    if (now < next_search_) return {};
+    next_search_ = now + options_.lease / 4;
+    const auto reply = redis_.run({"XAUTOCLAIM",
+                                   key("pages"),
+                                   group,
+                                   consumer_,
+                                   std::to_string(options_.lease.count()),
+                                   "0-0",
+                                   "COUNT",
+                                   std::to_string(n)});
+    return adopt(reply.items.at(1));
+}
+
+/// The pages of these entries of the stream.
+std::vector<Page> RedisFrontier::adopt(const RedisReply& entries) {
+    std::vector<Page> pages;
+    for (const RedisReply& entry : entries.items) {
+        if (entry.nil || entry.items.size() != 2) continue;  // deleted
+        Page page;
+        page.id = entry.items[0].text;
+        const auto& fields = entry.items[1].items;
+        for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+            const std::string& value = fields[i + 1].text;
+            if (fields[i].text == "u") page.url = value;
+            if (fields[i].text == "d") page.depth = number_in<unsigned>(value).value_or(0);
+            if (fields[i].text == "r") page.redirects = number_in<unsigned>(value).value_or(0);
+            if (fields[i].text == "f") page.referrer = value;
+        }
+        if (held_.insert(page.id).second) pages.push_back(std::move(page));  // else it is at work here
+    }
+    return pages;
+}
+
+grove::Deadline RedisFrontier::next_look() const {
+    return {grove::Clock::now() + look_interval};
+}
+
+// --- leases ------------------------------------------------------------------------------------------
+
+std::set<std::string> RedisFrontier::renew(const std::set<std::string>& ids) {
+    if (ids.empty()) return {};
+    Redis::Command command{"EVAL", renew_script, "1", key("pages"), consumer_};
+    command.insert(command.end(), ids.begin(), ids.end());
+    std::set<std::string> kept;
+    for (auto& id : redis_.run(command).items) kept.insert(std::move(id.text));
+    return kept;
+}
+
+void RedisFrontier::keep_leases() {
+    for (;;) {
+        grove::sleep(options_.lease / 4);
+        (void)renew(held_);
+    }
+}
+
+void RedisFrontier::confirm(std::vector<Visit>& visits) {
+    std::set<std::string> ids;
+    for (const Visit& visit : visits) ids.insert(visit.page.id);
+    const auto kept = renew(ids);
+    std::erase_if(visits, [&](const Visit& visit) {
+        const bool lost = !kept.contains(visit.page.id);
+        if (lost) held_.erase(visit.page.id);
+        return lost;
+    });
+}
+
+void RedisFrontier::release() {
+    if (held_.empty()) return;
+    Redis::Command command{"EVAL", release_script, "1", key("pages"), consumer_};
+    command.insert(command.end(), held_.begin(), held_.end());
+    (void)redis_.run(command);
+    held_.clear();
+}
+
+// --- done --------------------------------------------------------------------------------------------
+
+void RedisFrontier::commit(std::span<const Visit> visits, std::span<const Mark> marks) {
+    std::vector<Redis::Command> commands{{"MULTI"}};
+    for (const Visit& visit : visits) commands.push_back(finish(visit.page.id, visit.found));
+    for (const Mark& mark : marks) {
+        commands.push_back(
+            {"HSET", key("marks"), host_name() + ":" + mark.output, std::to_string(mark.position)});
+    }
+    commands.push_back({"EXEC"});
+    (void)redis_.run(commands);
+    for (const Visit& visit : visits) held_.erase(visit.page.id);
+}
+
+bool RedisFrontier::finished() {
+    open_ = count_in(redis_.run({"HGET", key("counters"), "open"}));
+    return open_ == 0;
+}
+
+bool RedisFrontier::claim_content(const std::string& digest, const std::string& url) {
+    const std::array<Redis::Command, 2> commands{Redis::Command{"HSETNX", key("contents"), digest, url},
+                                                 Redis::Command{"HGET", key("contents"), digest}};
+    return redis_.run(commands).at(1).text == url;
+}
+
+std::optional<std::uint64_t> RedisFrontier::mark_of(const std::string& output) {
+    const auto reply = redis_.run({"HGET", key("marks"), host_name() + ":" + output});
+    return number_in<std::uint64_t>(reply.text);
+}
+
+}  // namespace crawler

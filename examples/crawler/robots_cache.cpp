@@ -1,0 +1,64 @@
+#include "robots_cache.hpp"
+
+#include <grove/core/runtime.hpp>
+
+#include "url.hpp"
+
+#include <boost/url/url.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+namespace crawler {
+
+namespace {
+
+constexpr auto lifetime = 24h;            // RFC 9309, 2.4
+constexpr auto lifetime_of_failure = 5s;  // long enough for all who wait to see it
+constexpr int most_redirects = 5;         // RFC 9309, 2.3.1.2
+constexpr std::size_t most_sites = 10'000;
+
+}  // namespace
+
+std::shared_ptr<const RobotsCache::Answer> RobotsCache::of(std::string_view url) {
+    const std::string origin{origin_of(url)};
+    make_room();
+    auto& entry = sites_[origin];
+    if (!entry) entry = std::make_shared<Site>();
+    const auto site = entry;  // it may go from the map while we wait
+
+    const std::scoped_lock held{site->asking};
+    if (!site->answer || site->expires <= grove::now()) {
+        site->answer = std::make_shared<const Answer>(ask(origin));
+        site->expires = grove::now() + (site->answer->reached ? lifetime : lifetime_of_failure);
+    }
+    return site->answer;
+}
+
+RobotsCache::Answer RobotsCache::ask(std::string origin) {
+    std::string url = origin + "/robots.txt";
+    Answer answer;
+    for (int redirects = 0;; ++redirects) {
+        answer.fetched = fetcher_.get(url);
+        const auto location = answer.fetched.headers.get("Location");
+        if (answer.fetched.status / 100 != 3 || !location) break;
+        const auto target = resolve(boost::urls::url{url}, trimmed(*location));
+        if (!target || redirects == most_redirects) break;  // as if there were none
+        url = *target;
+    }
+    const std::string body = std::exchange(answer.fetched.body, {});
+    const int status = answer.fetched.status;
+    if (status / 100 == 2) answer.rules = Robots::parse(body, fetcher_.user_agent());
+    answer.reached = status != 0 && status / 100 != 5 && status != 429;
+    return answer;
+}
+
+void RobotsCache::make_room() {
+    if (sites_.size() < most_sites) return;
+    sites_.erase(sites_.begin());
+}
+
+}  // namespace crawler
