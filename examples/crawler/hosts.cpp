@@ -1,7 +1,5 @@
 #include "hosts.hpp"
 
-#include <grove/core/runtime.hpp>
-
 #include "url.hpp"
 
 #include <algorithm>
@@ -11,6 +9,12 @@ namespace crawler {
 namespace {
 
 constexpr std::size_t most_idle_hosts = 10'000;  // remembered for their delay
+
+/// As deadlines see it: grove::now(), the time of the turn, may be a moment behind, and then a wait for what
+/// is due would not wait, and this look not see it.
+grove::Clock::time_point clock_now() {
+    return grove::Deadline{grove::Clock::duration::zero()}.at();
+}
 
 }  // namespace
 
@@ -24,7 +28,7 @@ void Hosts::put(Page page) {
 
 std::optional<Hosts::Turn> Hosts::next() {
     while (!stopped_) {
-        const Time now = grove::now();
+        const Time now = clock_now();
         if (queue_.empty()) {
             takers_.wait();
         } else if (const auto [time, entry] = *queue_.begin(); time > now) {
@@ -45,14 +49,14 @@ void Hosts::retry(Turn&& turn, std::chrono::milliseconds after) {
     Turn ending{std::move(turn)};
     if (stopped_) return;
     Entry& entry = host_of_page(ending.page.url);
-    entry.second.later.emplace(grove::now() + after, Waiting{ending.page, ending.attempt + 1});
+    entry.second.later.emplace(clock_now() + after, Waiting{ending.page, ending.attempt + 1});
     ++waiting_;
     requeue(entry);
 }
 
 void Hosts::pause(std::string_view url, std::chrono::milliseconds time) {
     Entry& entry = host_of_page(url);
-    entry.second.next = std::max(entry.second.next, grove::now() + time);
+    entry.second.next = std::max(entry.second.next, clock_now() + time);
     requeue(entry);
 }
 
@@ -117,7 +121,7 @@ void Hosts::end(Entry& entry) noexcept {
 
 void Hosts::forget_idle() {
     if (hosts_.size() < most_idle_hosts) return;
-    const Time now = grove::now();
+    const Time now = clock_now();
     std::erase_if(hosts_, [&](const Entry& entry) {
         const Host& host = entry.second;
         return host.active == 0 && !host.queued && host.next <= now;

@@ -21,7 +21,9 @@ bool is_hex_digit(char c) {
 
 bool is_web(const urls::url_view_base& url) {
     const auto scheme = url.scheme_id();
-    return (scheme == urls::scheme::http || scheme == urls::scheme::https) && !url.host().empty();
+    if (scheme != urls::scheme::http && scheme != urls::scheme::https) return false;
+    const std::string_view host = url.encoded_host();
+    return !host.empty() && host.find('%') == host.npos;  // DNS has no such names
 }
 
 std::string_view default_port(const urls::url& url) {

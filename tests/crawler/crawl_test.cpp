@@ -1,0 +1,487 @@
+#include "crawler/crawl.hpp"
+
+#include <grove/core/greenlet.hpp>
+#include <grove/core/runtime.hpp>
+#include <grove/sync/event.hpp>
+
+#include "crawler/memory_frontier.hpp"
+#include "crawler/names.hpp"
+#include "crawler/sqlite_frontier.hpp"
+#include "http/wire.hpp"
+#include "io/scratch.hpp"
+#include "support/grove_test.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using crawler::Crawl;
+using crawler::CrawlOptions;
+using crawler::MemoryFrontier;
+using crawler::Visit;
+using grove::http::Request;
+using grove::http::ResponseWriter;
+using grove::testing::Scratch;
+using grove::testing::ScriptedServer;
+using grove::testing::TestServer;
+using grove::testing::Wire;
+
+namespace {
+
+std::string link(const std::string& to) {
+    return "<a href='" + to + "'>x</a> ";
+}
+
+/// A site in memory; what a path answers, and how often it was asked for.
+class Site {
+public:
+    using Answer = std::function<void(ResponseWriter&, int n)>;
+
+    void page(const std::string& path, const std::string& body) {
+        answers_[path] = [body](ResponseWriter& response, int) {
+            response.headers.set("Content-Type", "text/html");
+            response.send(body);
+        };
+    }
+    void redirect(const std::string& path, const std::string& to) {
+        answers_[path] = [to](ResponseWriter& response, int) {
+            response.status = 302;
+            response.headers.set("Location", to);
+            response.send("");
+        };
+    }
+    void answer(const std::string& path, Answer answer) { answers_[path] = std::move(answer); }
+    void otherwise(std::function<std::string(const std::string& path)> body) { otherwise_ = std::move(body); }
+
+    [[nodiscard]] int hits(const std::string& path) const {
+        return hits_.contains(path) ? hits_.at(path) : 0;
+    }
+    [[nodiscard]] const std::map<std::string, int>& all_hits() const { return hits_; }
+    [[nodiscard]] std::string url(const std::string& path = "/") const { return server_.url(path); }
+
+private:
+    void serve(Request& request, ResponseWriter& response) {
+        const int n = ++hits_[request.target];
+        if (const auto answer = answers_.find(request.target); answer != answers_.end()) {
+            return answer->second(response, n);
+        }
+        const std::string body =
+            otherwise_ && request.target != "/robots.txt" ? otherwise_(request.target) : "";
+        response.status = body.empty() ? 404 : 200;
+        response.headers.set("Content-Type", "text/html");
+        response.send(body);
+    }
+
+    std::map<std::string, Answer> answers_;
+    std::map<std::string, int> hits_;
+    std::function<std::string(const std::string&)> otherwise_;
+    TestServer server_{[this](Request& request, ResponseWriter& response) { serve(request, response); }};
+};
+
+/// What became of each page, by path.
+class Record final : public crawler::Output {
+public:
+    void resume(std::optional<std::uint64_t>) override {}
+    void write(std::span<const Visit> visits) override {
+        for (const Visit& visit : visits) {
+            std::string what{crawler::name_of(visit.outcome)};
+            if (!visit.reason.empty() && visit.outcome != crawler::Outcome::redirected)
+                what += ": " + visit.reason;
+            const std::string path{visit.page.url.substr(visit.page.url.find('/', 8))};
+            CHECK_FALSE(pages.contains(path));
+            pages[path] = what;
+        }
+    }
+    std::map<std::string, std::string> pages{};
+};
+
+CrawlOptions options_for(const std::string& url) {
+    return {.seeds = {url},
+            .politeness = {.per_loopback_host = 8, .loopback_delay = 0ms},
+            .fetch = {.connections = 8, .timeout = 20s},
+            .connections = 8,
+            .retries = 2,
+            .backoff = 1ms};
+}
+
+using Pages = std::map<std::string, std::string>;
+
+std::string text_of(const Pages& pages) {
+    std::string text;
+    for (const auto& [path, what] : pages) text.append(path).append(" ").append(what).append("\n");
+    return text;
+}
+
+Pages crawl(const CrawlOptions& options) {
+    MemoryFrontier frontier{1000};
+    Record record;
+    CHECK(Crawl{options, frontier, {&record}}.run() == Crawl::End::complete);
+    return record.pages;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("crawler/crawl");
+
+GROVE_TEST_REAL("a site full of traps") {
+    Site site;
+    site.page("/",
+              link("/broken") + link("/loop/1") + link("/chain/0") + link("/busy") + link("/down") +
+                  link("/huge") + link("/latin") + link("/cut") + link("/self") + link("/away") +
+                  link("/none") + link("/empty"));
+    site.page("/broken", "<table><a href=/from/broken <b>< a='>' <div><a href='/also'><!-- <a href=/no>");
+    site.page("/also", "");
+    site.redirect("/loop/1", "/loop/2");
+    site.redirect("/loop/2", "/loop/1");
+    site.redirect("/self", "/self");
+    site.redirect("/away", "http://elsewhere.invalid/");
+    for (int i = 0; i < 5; ++i)
+        site.redirect("/chain/" + std::to_string(i), "/chain/" + std::to_string(i + 1));
+    site.answer("/busy", [](ResponseWriter& response, int n) {
+        response.status = n <= 2 ? 429 : 200;
+        response.headers.set("Content-Type", "text/html");
+        response.headers.set("Retry-After", "0");
+        response.send(link("/after"));
+    });
+    site.page("/after", "");
+    site.answer("/down", [](ResponseWriter& response, int) {
+        response.status = 503;
+        response.send("");
+    });
+    site.page("/huge", std::string(100'000, 'x'));
+    site.answer("/latin", [](ResponseWriter& response, int) {
+        response.headers.set("Content-Type", "text/html; charset=iso-8859-1");
+        response.send(link("/caf\xe9"));
+    });
+    site.page("/caf%C3%A9", "");
+    site.answer("/cut", [](ResponseWriter& response, int) {
+        response.headers.set("Content-Length", "100");
+        response.write("too little");
+    });
+    site.answer("/empty", [](ResponseWriter& response, int) { response.send(""); });
+
+    auto options = options_for(site.url());
+    options.fetch.max_body = 50'000;
+    options.visit.max_redirects = 3;
+    const auto pages = crawl(options);
+
+    const std::string cut = std::error_code{grove::Errc::eof}.message();
+    const std::string huge = std::make_error_code(std::errc::message_size).message();
+    const Pages expected{
+        {"/", "fetched"},
+        {"/after", "fetched"},
+        {"/also", "fetched"},
+        {"/away", "redirected"},
+        {"/broken", "fetched"},
+        {"/busy", "fetched"},
+        {"/caf%C3%A9", "fetched"},
+        {"/chain/0", "redirected"},
+        {"/chain/1", "redirected"},
+        {"/chain/2", "redirected"},
+        {"/chain/3", "failed: too many redirects"},
+        {"/cut", "failed: " + cut},
+        {"/down", "failed: status 503"},
+        {"/empty", "fetched"},
+        {"/from/broken", "dead: status 404"},
+        {"/huge", "failed: " + huge},
+        {"/latin", "fetched"},
+        {"/loop/1", "redirected"},
+        {"/loop/2", "redirected"},
+        {"/none", "dead: status 404"},
+        {"/self", "redirected"},
+    };
+    CHECK(text_of(pages) == text_of(expected));
+    for (const auto& [path, hits] : site.all_hits()) {
+        if (path == "/cut") continue;  // the client itself asks again on a new connection
+        CAPTURE(path);
+        CHECK(hits == (path == "/busy" || path == "/down" ? 3 : 1));
+    }
+}
+
+GROVE_TEST_REAL("a server that never answers, and one that breaks connections") {
+    ScriptedServer server{[](Wire& wire, int n) {
+        const std::string request = wire.read_through("\r\n\r\n");
+        if (request.find("/robots.txt") != request.npos)
+            wire.send("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n");
+        if (n > 1 || request.find("/robots.txt") == request.npos) wire.socket.set_reset_on_close(true);
+    }};
+    auto options = options_for(server.url("/"));
+    MemoryFrontier frontier{10};
+    Crawl crawl{options, frontier, {}};
+    CHECK_THROWS_AS(crawl.run(), std::runtime_error);
+    CHECK(crawl.statistics().failed == 1);
+    CHECK(crawl.statistics().retries == 2);
+
+    Site site;
+    site.answer("/", [](ResponseWriter&, int) { grove::sleep({}); });
+    options = options_for(site.url());
+    options.fetch.timeout = 300ms;
+    options.visit.obey_robots = false;
+    options.retries = 0;
+    Crawl slow{options, frontier, {}};
+    CHECK_THROWS_WITH_AS(
+        slow.run(), ("GET " + site.url() + ": Connection timed out").c_str(), std::runtime_error);
+}
+
+GROVE_TEST_REAL("pages without end are ended by each of the limits") {
+    Site site;
+    site.otherwise([](const std::string& path) { return link(path + "x") + link(path + "y"); });
+    auto options = options_for(site.url());
+    SUBCASE("of depth") {
+        options.scope.max_depth = 3;
+        CHECK(crawl(options).size() == 1 + 2 + 4 + 8);
+    }
+    SUBCASE("of URLs known") {
+        MemoryFrontier frontier{20};
+        Crawl crawl{options, frontier, {}};
+        CHECK(crawl.run() == Crawl::End::complete);
+        CHECK(crawl.statistics().pages == 20);
+        CHECK(frontier.dropped() == 21);
+    }
+    SUBCASE("of pages, exactly") {
+        options.max_pages = 10;
+        MemoryFrontier frontier{1000};
+        Crawl crawl{options, frontier, {}};
+        CHECK(crawl.run() == Crawl::End::limit);
+        CHECK(crawl.statistics().pages == 10);
+    }
+    SUBCASE("of bytes") {
+        options.max_bytes = 1000;
+        MemoryFrontier frontier{1'000'000};
+        Crawl crawl{options, frontier, {}};
+        CHECK(crawl.run() == Crawl::End::limit);
+        CHECK(crawl.statistics().bytes >= 1000);
+    }
+    SUBCASE("of time") {
+        options.max_time = 50ms;
+        MemoryFrontier frontier{1'000'000};
+        CHECK(Crawl{options, frontier, {}}.run() == Crawl::End::limit);
+    }
+    SUBCASE("of a URL's length") {
+        options.scope.max_url = site.url("/xx").size();
+        CHECK(crawl(options).size() == 1 + 2 + 4);
+    }
+}
+
+GROVE_TEST_REAL("robots.txt") {
+    Site site;
+    site.page("/", link("/open") + link("/closed"));
+    site.page("/open", "");
+    site.page("/closed", "");
+    const auto options = options_for(site.url());
+    SUBCASE("forbids") {
+        site.page("/robots.txt", "User-agent: grove-crawler\nDisallow: /closed\n");
+        CHECK(crawl(options) ==
+              Pages{{"/", "fetched"}, {"/open", "fetched"}, {"/closed", "excluded: robots.txt"}});
+        CHECK(site.hits("/closed") == 0);
+        CHECK(site.hits("/robots.txt") == 1);
+    }
+    SUBCASE("is found elsewhere") {
+        site.redirect("/robots.txt", "/real/robots.txt");
+        site.page("/real/robots.txt", "User-agent: *\nDisallow: /closed\n");
+        CHECK(crawl(options).at("/closed") == "excluded: robots.txt");
+    }
+    SUBCASE("cannot be had: then nothing is allowed") {
+        site.answer("/robots.txt", [](ResponseWriter& response, int) {
+            response.status = 500;
+            response.send("");
+        });
+        MemoryFrontier frontier{10};
+        Crawl crawl{options, frontier, {}};
+        CHECK_THROWS_WITH_AS(
+            crawl.run(), ("GET " + site.url() + ": status 500 for robots.txt").c_str(), std::runtime_error);
+        CHECK(site.hits("/") == 0);
+    }
+    SUBCASE("is not asked for by who owns the site") {
+        site.page("/robots.txt", "User-agent: *\nDisallow: /\n");
+        auto own = options;
+        own.visit.obey_robots = false;
+        CHECK(crawl(own).size() == 3);
+        CHECK(site.hits("/robots.txt") == 0);
+    }
+    SUBCASE("names sitemaps") {
+        site.page("/robots.txt", "Sitemap: " + site.url("/map.xml") + "\n");
+        site.answer("/map.xml", [&](ResponseWriter& response, int) {
+            response.headers.set("Content-Type", "application/xml");
+            response.send("<urlset><url><loc>" + site.url("/hidden") + "</loc></url></urlset>");
+        });
+        site.page("/hidden", "");
+        CHECK_FALSE(crawl(options).contains("/hidden"));
+        auto curious = options;
+        curious.visit.sitemaps = true;
+        CHECK(crawl(curious).at("/hidden") == "fetched");
+    }
+}
+
+GROVE_TEST_REAL("what pages say of themselves") {
+    Site site;
+    site.page("/",
+              link("/quiet") + link("/alone") + link("/twin/1") + link("/twin/2") + link("/copy") +
+                  "<a rel=nofollow href='/unloved'>x</a>" + link("/picture") + link("/head"));
+    site.page("/quiet", "<meta name=robots content=noindex>" + link("/by/quiet"));
+    site.page("/alone", "<meta name=robots content=nofollow>" + link("/by/alone"));
+    site.page("/twin/1", "the same");
+    site.page("/twin/2", "the same");
+    site.page("/copy", "<link rel=canonical href='/original'>");
+    site.page("/original", "<link rel=canonical href='/original'>it");
+    site.answer("/picture", [](ResponseWriter& response, int) {
+        response.headers.set("Content-Type", "image/png");
+        response.send(link("/in/picture"));
+    });
+    site.answer("/head", [](ResponseWriter& response, int) {
+        response.headers.set("X-Robots-Tag", "other: none");
+        response.headers.add("X-Robots-Tag", "noindex");
+        response.send(link("/by/head"));
+    });
+    for (const char* path : {"/by/quiet", "/by/alone", "/unloved", "/by/head"}) site.page(path, path);
+    auto options = options_for(site.url());
+
+    SUBCASE("is obeyed") {
+        const auto pages = crawl(options);
+        CHECK(pages.at("/quiet") == "excluded: noindex");
+        CHECK(pages.at("/by/quiet") == "fetched");
+        CHECK(pages.at("/alone") == "fetched");
+        CHECK_FALSE(pages.contains("/by/alone"));
+        CHECK_FALSE(pages.contains("/unloved"));
+        CHECK_FALSE(pages.contains("/in/picture"));
+        CHECK(pages.at("/head") == "excluded: noindex");
+        CHECK(pages.at("/by/head") == "fetched");
+        CHECK(pages.at("/twin/2") == "fetched");
+        CHECK(pages.at("/copy") == "fetched");
+        CHECK_FALSE(pages.contains("/original"));
+    }
+    SUBCASE("or not") {
+        options.visit.obey_nofollow = false;
+        const auto pages = crawl(options);
+        CHECK(pages.at("/quiet") == "fetched");
+        CHECK(pages.at("/by/alone") == "fetched");
+        CHECK(pages.at("/unloved") == "fetched");
+    }
+    SUBCASE("duplicates and other names of a page, if they are not wanted") {
+        options.visit.skip_duplicates = true;
+        options.visit.canonical = true;
+        const auto pages = crawl(options);
+        CHECK((pages.at("/twin/1") == "fetched") != (pages.at("/twin/2") == "fetched"));
+        CHECK(pages.at("/copy") == "excluded: not canonical");
+        CHECK(pages.at("/original") == "fetched");
+    }
+    SUBCASE("types that are not wanted are followed, but not kept") {
+        options.visit.types = {"image/*"};
+        const auto pages = crawl(options);
+        CHECK(pages.at("/picture") == "fetched");
+        CHECK(pages.at("/") == "excluded: content type");
+        CHECK(pages.at("/by/quiet") == "excluded: content type");
+    }
+}
+
+GROVE_TEST_REAL("a start page that leads nowhere is an error that says why") {
+    Site site;
+    site.redirect("/moved", "http://elsewhere.invalid/");
+    MemoryFrontier frontier{10};
+    Crawl moved{options_for(site.url("/moved")), frontier, {}};
+    CHECK_THROWS_WITH_AS(
+        moved.run(),
+        ("GET " + site.url("/moved") + ": redirects to http://elsewhere.invalid/, which is not in the scope")
+            .c_str(),
+        std::runtime_error);
+    Crawl missing{options_for(site.url("/none")), frontier, {}};
+    CHECK_THROWS_WITH_AS(
+        missing.run(), ("GET " + site.url("/none") + ": status 404").c_str(), std::runtime_error);
+}
+
+// --- a crawl that ends early, and goes on -----------------------------------------------------------
+
+namespace {
+
+/// A state whose commits fail after so many, as if the process had died between output and state.
+class Dying final : public crawler::Frontier {
+public:
+    Dying(Frontier& real, int commits) : real_{real}, left_{commits} {}
+
+    void add(std::span<const crawler::Target> targets) override { real_.add(targets); }
+    std::vector<crawler::Page> take(std::size_t n) override { return real_.take(n); }
+    void commit(std::span<const Visit> visits, std::span<const crawler::Mark> marks) override {
+        if (left_-- == 0) throw std::runtime_error{"died"};
+        real_.commit(visits, marks);
+    }
+    bool finished() override { return real_.finished(); }
+    bool claim_content(const std::string& digest, const std::string& url) override {
+        return real_.claim_content(digest, url);
+    }
+    std::optional<std::uint64_t> mark_of(const std::string& output) override { return real_.mark_of(output); }
+    std::size_t waiting() const noexcept override { return real_.waiting(); }
+
+private:
+    Frontier& real_;
+    int left_;
+};
+
+std::string tree(const std::string& path) {
+    return path.size() > 6 ? "leaf" : link(path + "a") + link(path + "b") + link(path + "c");
+}
+constexpr int tree_size = 1 + 3 + 9 + 27 + 81 + 243 + 729;
+
+}  // namespace
+
+GROVE_TEST_REAL("after a crash at any commit the pages are all there, and none is twice") {
+    Site site;
+    site.otherwise(tree);
+    for (const int commits : {1, 2, 3, 7, 20}) {
+        const Scratch scratch;
+        {
+            crawler::SqliteFrontier state{scratch / "state", 100'000, false};
+            Dying dying{state, commits};
+            crawler::ListFile list{scratch / "list", false};
+            CHECK_THROWS_WITH_AS(
+                Crawl(options_for(site.url()), dying, {&list}).run(), "died", std::runtime_error);
+        }
+        crawler::SqliteFrontier state{scratch / "state", 100'000, false};
+        crawler::ListFile list{scratch / "list", false};
+        CHECK(Crawl(options_for(site.url()), state, {&list}).run() == Crawl::End::complete);
+        const std::string text = grove::testing::look(scratch / "list");
+        std::vector<std::string> lines;
+        for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+            lines.push_back(text.substr(at, text.find('\n', at) - at));
+        }
+        CHECK(lines.size() == tree_size);
+        CHECK(std::ranges::adjacent_find(lines) == lines.end());  // it is sorted
+    }
+}
+
+GROVE_TEST_REAL("a crawl that is stopped finishes what is under way, and goes on later") {
+    Site site;
+    const Scratch scratch;
+    grove::Event asked;
+    grove::Event answer;
+    site.page("/", link("/slow") + link("/other"));
+    site.answer("/slow", [&](ResponseWriter& response, int) {
+        asked.set();
+        answer.wait();
+        response.send(link("/later"));
+    });
+    site.page("/other", "");
+    site.page("/later", "");
+    {
+        crawler::SqliteFrontier state{scratch / "state", 100, false};
+        Crawl crawl{options_for(site.url()), state, {}};
+        auto running = grove::spawn([&] { return crawl.run(); });
+        asked.wait();
+        crawl.stop();
+        answer.set();
+        CHECK(running.get() == Crawl::End::stopped);
+        CHECK(site.hits("/later") == 0);
+    }
+    crawler::SqliteFrontier state{scratch / "state", 100, false};
+    Crawl crawl{options_for(site.url()), state, {}};
+    CHECK(crawl.run() == Crawl::End::complete);
+    CHECK(state.done() == 4);
+    for (const char* path : {"/", "/slow", "/other", "/later"}) CHECK(site.hits(path) == 1);
+}
+
+TEST_SUITE_END();

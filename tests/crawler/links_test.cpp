@@ -1,0 +1,113 @@
+#include "crawler/links.hpp"
+
+#include "crawler/link_resolver.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using crawler::links_of;
+using crawler::PageLinks;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Words words_of(const PageLinks& page) {
+    Words words;
+    for (const auto& link : page.links) words.push_back(link.to);
+    return words;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("crawler/links");
+
+TEST_CASE("what a head says") {
+    const PageLinks page =
+        links_of(R"(<base href="/dir/"><base href="/late/"><link rel="stylesheet" href="a.css">
+        <link rel="alternate CANONICAL" href="real"><meta name=ROBOTS content="noindex, NoFollow">
+        <meta name="our-bot" content="noarchive"><meta name="other" content="none">
+        <meta http-equiv="refresh" content="3; URL='next.html'"><meta charset="koi8-r">)",
+                 "our-bot");
+    CHECK(page.base == "/dir/");
+    CHECK(page.canonical == "real");
+    CHECK(page.charset == "koi8-r");
+    CHECK(words_of(page) == Words{"next.html"});
+    CHECK(crawler::has_directive(page.robots, "noindex"));
+    CHECK(crawler::has_directive(page.robots, "nofollow"));
+    CHECK(crawler::has_directive(page.robots, "noarchive"));
+    CHECK_FALSE(crawler::has_directive(page.robots, "none"));
+    CHECK(crawler::has_directive("none", "noindex"));
+    CHECK(links_of("<META HTTP-EQUIV='Content-Type' CONTENT='text/html; charset=Big5'>").charset == "Big5");
+}
+
+TEST_CASE("broken HTML") {
+    CHECK(words_of(links_of("<a href=one><a href='two' href=three><a\nhref\n=\n\"four\"><a href=five")) ==
+          Words{"one", "two", "four"});
+    CHECK(words_of(links_of(
+              "<!-- <a href=no> --><script>'<a href=no>'</scripty><a href=no></script ><a href=yes>")) ==
+          Words{"yes"});
+    CHECK(
+        words_of(links_of("<<a href=a>< a href=no></a href=no><a/href=b><A HREF=\"c&amp;d&#x26;e&nope\">")) ==
+        Words{"a", "b", "c&d&e&nope"});
+    for (const char* cut :
+         {"<", "<a", "<a href", "<a href=", "<a href='", "<!--", "<script", "</", "<a href=\"&#"}) {
+        CHECK(links_of(cut).links.empty());
+    }
+}
+
+TEST_CASE("nofollow belongs to a link") {
+    const PageLinks page = links_of("<a rel='noopener NOFOLLOW' href=a><a rel=nofollowed href=b>");
+    REQUIRE(page.links.size() == 2);
+    CHECK(page.links[0].nofollow);
+    CHECK_FALSE(page.links[1].nofollow);
+}
+
+TEST_CASE("links are recoded to UTF-8") {
+    const auto recoded = [](const std::string& link, const std::string& charset) {
+        PageLinks page{.links = {{link}}};
+        crawler::recode(page, charset);
+        return page.links[0].to;
+    };
+    CHECK(recoded("caf\xe9", "ISO-8859-1") == "caf\xc3\xa9");
+    CHECK(recoded("\xc2\xc1", " \"koi8-r\" ") == "\xd0\xb1\xd0\xb0");
+    CHECK(recoded("caf\xc3\xa9", "utf-8") == "caf\xc3\xa9");
+    CHECK(recoded("caf\xe9", "shift_jis") == "caf\xe9");  // not of that charset
+    CHECK(recoded("caf\xe9", "no-such") == "caf\xe9");    // nor of any
+    CHECK(recoded("caf\xe9", "x//../y") == "caf\xe9");
+}
+
+TEST_CASE("a sitemap") {
+    CHECK(words_of(crawler::links_of_sitemap(
+              "<urlset><url><loc> http://h/a?b&amp;c </loc></url><url><loc>http://h/d"
+              "</loc></url><loc>cut")) == Words{"http://h/a?b&c", "http://h/d"});
+}
+
+TEST_CASE("a word is resolved once per directory, a query alone per page") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    crawler::LinkResolver resolver{scope};
+    const auto fresh = [&](const std::string& page, std::vector<crawler::Link> links) {
+        return resolver.resolve(page, {.links = std::move(links)}, false, false).fresh;
+    };
+    CHECK(fresh("http://host/a", {{"x"}, {"x"}, {"http://away/"}, {"#top"}}) == Words{"http://host/x"});
+    CHECK(fresh("http://host/b", {{"x"}, {"y"}}) == Words{"http://host/y"});
+    CHECK(fresh("http://host/dir/b", {{"x"}}) == Words{"http://host/dir/x"});
+    CHECK(fresh("http://host/a", {{"?q"}}) == Words{"http://host/a?q"});
+    CHECK(fresh("http://host/b", {{"?q"}}) == Words{"http://host/b?q"});
+    CHECK(fresh("http://host/a", {{"z", true}}).empty());
+    CHECK(fresh("http://host/a", {{"z"}}) == Words{"http://host/z"});  // followed from where it may be
+}
+
+TEST_CASE("all links are there for who wants them") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    crawler::LinkResolver resolver{scope};
+    const PageLinks page{.base = "/sub/", .links = {{"x"}, {"http://away/"}, {"mailto:a@b"}}};
+    for (int i = 0; i < 2; ++i) {
+        const auto found = resolver.resolve("http://host/a", page, false, true);
+        CHECK(found.all == Words{"http://host/sub/x", "http://away/"});
+        CHECK(found.fresh.size() == (i == 0 ? 1 : 0));
+    }
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,106 @@
+#include "crawler/robots.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+
+using namespace std::chrono_literals;
+using crawler::Robots;
+
+namespace {
+
+bool allows(const std::string& text, std::string_view target, std::string_view product = "our-bot/1.0 (x)") {
+    return Robots::parse(text, product).allows(target);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("crawler/robots");
+
+TEST_CASE("the longest pattern decides, and of equals the one that allows") {
+    const std::string rules =
+        "User-agent: *\nDisallow: /a\nAllow: /a/b\nDisallow: /a/b/c\nAllow: /x\nDisallow: /x\n";
+    CHECK(allows(rules, "/"));
+    CHECK_FALSE(allows(rules, "/a"));
+    CHECK_FALSE(allows(rules, "/abc"));
+    CHECK(allows(rules, "/a/b"));
+    CHECK_FALSE(allows(rules, "/a/b/c/d"));
+    CHECK(allows(rules, "/x/y"));
+}
+
+TEST_CASE("wildcards and the end") {
+    const auto allowed = [](const std::string& pattern, std::string_view target) {
+        return allows("User-agent: *\nDisallow: " + pattern + "\n", target);
+    };
+    CHECK_FALSE(allowed("/*.gif$", "/dir/a.gif"));
+    CHECK(allowed("/*.gif$", "/dir/a.gif?x"));
+    CHECK_FALSE(allowed("/*.gif$", "/a.gif.gif"));
+    CHECK_FALSE(allowed("/*.gif", "/a.gif?x"));
+    CHECK_FALSE(allowed("/a*b*c", "/axxbxxc"));
+    CHECK(allowed("/a*b*c", "/axxcxxb"));
+    CHECK_FALSE(allowed("/exact$", "/exact"));
+    CHECK(allowed("/exact$", "/exactly"));
+    CHECK_FALSE(allowed("/*", "/anything"));
+    CHECK_FALSE(allowed("*/x", "/dir/x"));
+    CHECK_FALSE(allowed("/a*$", "/abc"));
+    CHECK(allowed("/ab*ab$", "/ab"));
+}
+
+TEST_CASE("percent-encoding does not hide a path") {
+    const std::string rules = "User-agent: *\nDisallow: /caf\xc3\xa9\nDisallow: /%7Ejoe\nDisallow: /a%2fb\n";
+    CHECK_FALSE(allows(rules, "/caf%C3%A9"));
+    CHECK_FALSE(allows(rules, "/~joe/x"));
+    CHECK_FALSE(allows(rules, "/a%2Fb"));
+    CHECK(allows(rules, "/a/b"));
+}
+
+TEST_CASE("groups: ours count together, those of everyone if there are none") {
+    const std::string rules =
+        "user-agent: other\nuser-agent: OUR-BOT\ndisallow: /one\n\n"
+        "User-Agent: *\nDisallow: /\n\n"
+        "User-agent: our-bot\nDisallow: /two # a comment\n";
+    CHECK_FALSE(allows(rules, "/one"));
+    CHECK_FALSE(allows(rules, "/two"));
+    CHECK(allows(rules, "/three"));
+    CHECK_FALSE(allows(rules, "/three", "somebody"));
+    CHECK_FALSE(allows(rules, "/one", "other"));
+    CHECK(allows(rules, "/two", "other"));
+}
+
+TEST_CASE("what is odd is passed over") {
+    CHECK(allows("", "/"));
+    CHECK(allows("Disallow: /\nUser-agent: x\n", "/"));
+    CHECK(allows("User-agent: *\nDisallow:\n", "/a"));
+    CHECK(allows("<html>Disallow: /</html>", "/"));
+    CHECK_FALSE(allows("\xef\xbb\xbfUser-agent:*\rDisallow:/a\r", "/a"));
+    CHECK_FALSE(allows("User-agent: *\r\nnonsense\r\n  Disallow :  /a  \r\n", "/a"));
+    CHECK(allows("User-agent: *\nDisallow: /\n", "/robots.txt"));
+}
+
+TEST_CASE("a sitemap does not end a group, and crawl-delay is of it") {
+    const Robots robots = Robots::parse(
+        "Sitemap: http://host/map.xml\nUser-agent: our-bot\nSitemap: /second.xml\n"
+        "Crawl-delay: 1.5\nDisallow: /a\nUser-agent: *\nCrawl-delay: 9\n",
+        "our-bot");
+    CHECK(robots.sitemaps().size() == 2);
+    CHECK(robots.crawl_delay() == 1500ms);
+    CHECK_FALSE(robots.allows("/a"));
+    for (const char* nonsense : {"-1", "nan", "inf", "soon", ""}) {
+        const std::string text = "User-agent: *\nCrawl-delay: " + std::string{nonsense} + "\n";
+        CHECK_FALSE(Robots::parse(text, "our-bot").crawl_delay());
+    }
+}
+
+TEST_CASE("what comes after 500 KiB is not read, nor half a line") {
+    std::string text = "User-agent: *\nDisallow: /first\n";
+    text += std::string(Robots::max_bytes - text.size() - 20, '#') + "\n";
+    text += "Disallow: /cut/in/the/middle\nDisallow: /later\n";
+    const Robots robots = Robots::parse(text, "our-bot");
+    CHECK_FALSE(robots.allows("/first"));
+    CHECK(robots.allows("/cut/in/the/middle"));
+    CHECK(robots.allows("/c"));
+    CHECK(robots.allows("/later"));
+}
+
+TEST_SUITE_END();
