@@ -172,9 +172,11 @@ void Crawl::commit() {
 
 /// The outputs first: what is done must be there.
 void Crawl::commit(std::span<const Visit> visits) {
+    grove::TaskGroup writing;
+    for (Output* output : outputs_) writing.spawn([=] { output->write(visits); });
+    writing.join();
     std::vector<Mark> marks;
-    for (Output* output : outputs_) {
-        output->write(visits);
+    for (const Output* output : outputs_) {
         if (auto name = output->name(); !name.empty()) marks.push_back({std::move(name), output->position()});
     }
     frontier_.commit(visits, marks);

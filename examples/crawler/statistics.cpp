@@ -81,7 +81,7 @@ void Statistics::add(const Visit& visit) {
         case Outcome::fetched:
             ++pages;
             bytes += visit.bytes;
-            timeline.add(grove::Clock::now() - start);
+            timeline.add(visit.at - began + visit.took);
             break;
         case Outcome::redirected:
             ++redirects;

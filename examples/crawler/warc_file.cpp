@@ -10,6 +10,8 @@
 #include <boost/beast/http/status.hpp>
 
 #include <stdexcept>
+#include <utility>
+#include <vector>
 #include <zlib.h>
 
 namespace crawler {
@@ -84,9 +86,9 @@ std::string metadata_block(const Visit& visit) {
     return text += field("fetchTimeMs", std::to_string(milliseconds(visit.took)));
 }
 
-class Batch {
+class Records {
 public:
-    explicit Batch(bool gzip) : gzip_{gzip} {}
+    explicit Records(bool gzip) : gzip_{gzip} {}
 
     void add_info(const std::string& software) {
         add({.type = "warcinfo",
@@ -137,14 +139,24 @@ private:
 }  // namespace
 
 void WarcFile::write(std::span<const Visit> visits) {
-    const std::string text = grove::offload([&] {
-        Batch batch{journal_.path().extension() == ".gz"};
-        if (journal_.position() == 0) batch.add_info(software_);
-        for (const Visit& visit : visits) {
-            if (visit.answered() && visit.outcome != Outcome::excluded) batch.add(visit);
-        }
-        return std::move(batch.text);
-    });
+    std::vector<const Visit*> kept;
+    for (const Visit& visit : visits) {
+        if (visit.answered() && visit.outcome != Outcome::excluded) kept.push_back(&visit);
+    }
+    const bool gzip = journal_.path().extension() == ".gz";
+    std::string text;
+    if (journal_.position() == 0) {
+        Records info{gzip};
+        info.add_info(software_);
+        text = std::move(info.text);
+    }
+    for (const auto& records : grove::offload_map(kept, [&](const Visit* visit) {
+             Records records_of_page{gzip};
+             records_of_page.add(*visit);
+             return std::move(records_of_page.text);
+         })) {
+        text += records;
+    }
     if (!text.empty()) journal_.append(text);
 }
 
