@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <stdexcept>
 
@@ -19,7 +20,17 @@ std::chrono::milliseconds in_milliseconds(double seconds) {
 }
 
 CLI::Option* add_seconds(CLI::App& app, const std::string& name, double& value, const std::string& what) {
-    return app.add_option(name, value, what)->check(CLI::Range(0.0, longest))->capture_default_str();
+    char text[32];
+    std::snprintf(text, sizeof text, "SECONDS (%g)", value);
+    return app.add_option(name, value, what)->check(CLI::Range(0.0, longest))->option_text(text);
+}
+
+/// One value each time it is given: what follows may be a URL.
+CLI::Option* add_repeated(CLI::App& app,
+                          const std::string& name,
+                          std::vector<std::string>& values,
+                          const std::string& what) {
+    return app.add_option(name, values, what)->allow_extra_args(false)->option_text("TEXT, may be repeated");
 }
 
 const std::map<std::string, Reach> reaches{
@@ -30,8 +41,8 @@ const std::map<std::string, Reach> reaches{
 void Arguments::add_to(CLI::App& app) {
     app.add_option("URL", urls, "the first pages, like http://host/page")->required();
     app.add_option("--connections", crawl.connections, "how many requests at once")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 10'000));
+        ->check(CLI::Range(1, 10'000))
+        ->option_text("N (16)");
     add_scope(app);
     add_politeness(app);
     add_limits(app);
@@ -44,26 +55,18 @@ void Arguments::add_scope(CLI::App& app) {
     scope
         .add_option("--scope",
                     crawl.scope.reach,
-                    "host: scheme, host and port of a first page; prefix: its "
-                    "directory and below; domain: its host and subdomains; any: "
-                    "the web")
+                    "of the first pages: scheme, host and port; the directory and below; the host and its "
+                    "subdomains; or the whole web")
         ->transform(CLI::CheckedTransformer(reaches))
-        ->default_str("host");
+        ->option_text("host|prefix|domain|any (host)");
     scope.add_option("--max-depth", crawl.scope.max_depth, "links away from the first pages");
-    scope
-        .add_option("--include",
-                    crawl.scope.include,
-                    "only URLs in which this regular expression is found; may "
-                    "be given again for others")
-        ->take_all();
-    scope.add_option("--exclude", crawl.scope.exclude, "no URLs in which it is found; may be given again")
-        ->take_all();
-    scope
-        .add_option("--content-type",
-                    crawl.visit.types,
-                    "keep only this, like text/html or image/*; may be "
-                    "given again. HTML is read for its links anyway")
-        ->take_all();
+    add_repeated(
+        scope, "--include", crawl.scope.include, "only URLs in which this regular expression is found");
+    add_repeated(scope, "--exclude", crawl.scope.exclude, "no URLs in which it is found");
+    add_repeated(scope,
+                 "--content-type",
+                 crawl.visit.types,
+                 "keep only this, like text/html or image/*; HTML is read for its links anyway");
     scope.add_option("--max-redirects", crawl.visit.max_redirects, "one after the other")
         ->capture_default_str();
     scope.add_flag(
@@ -76,35 +79,33 @@ void Arguments::add_scope(CLI::App& app) {
 
 void Arguments::add_politeness(CLI::App& app) {
     auto& polite = *app.add_option_group("Politeness", "towards the hosts");
-    polite
-        .add_option("--per-host", per_host, "requests to one host at once (2; this machine: --connections)")
-        ->check(CLI::Range(1, 10'000));
-    polite
-        .add_option("--delay",
-                    delay,
-                    "seconds between two requests to one host (0.5; this machine: 0); "
-                    "robots.txt may ask for more")
-        ->check(CLI::Range(0.0, longest));
+    polite.add_option("--per-host", per_host, "requests to one host at once")
+        ->check(CLI::Range(1, 10'000))
+        ->option_text("N (2; on this machine as --connections)");
+    polite.add_option("--delay", delay, "between two requests to one host; robots.txt may ask for more")
+        ->check(CLI::Range(0.0, longest))
+        ->option_text("SECONDS (0.5; on this machine 0)");
     polite
         .add_option("--user-agent", crawl.fetch.user_agent, "its name, up to the /, is what robots.txt means")
         ->capture_default_str();
     polite.add_option("--retries", crawl.retries, "of a page, after errors that may pass")
         ->capture_default_str();
-    add_seconds(polite, "--backoff", backoff, "seconds before the first retry; doubled for each further one");
+    add_seconds(polite, "--backoff", backoff, "before the first retry; doubled for each further one");
     polite.add_flag("--ignore-robots", ignore_robots, "do not ask for robots.txt: for sites of your own");
     polite.add_flag("--ignore-nofollow", ignore_nofollow, "follow what is marked nofollow, keep noindex");
 }
 
 void Arguments::add_limits(CLI::App& app) {
     auto& limits = *app.add_option_group("Limits");
-    add_seconds(limits, "--timeout", timeout, "seconds for one answer");
-    limits.add_option("--max-body", crawl.fetch.max_body, "bytes of one page, like 10MiB; more is an error")
+    add_seconds(limits, "--timeout", timeout, "for one answer");
+    limits.add_option("--max-body", crawl.fetch.max_body, "of one page; more is an error")
         ->transform(CLI::AsSizeValue(false))
-        ->capture_default_str();
+        ->option_text("BYTES (10MiB)");
     limits.add_option("--max-pages", crawl.max_pages, "fetched in this run");
-    limits.add_option("--max-bytes", crawl.max_bytes, "fetched in this run, like 2GiB")
-        ->transform(CLI::AsSizeValue(false));
-    add_seconds(limits, "--max-time", max_time, "seconds for this run; 0: no limit");
+    limits.add_option("--max-bytes", crawl.max_bytes, "fetched in this run")
+        ->transform(CLI::AsSizeValue(false))
+        ->option_text("BYTES, like 2GiB");
+    add_seconds(limits, "--max-time", max_time, "for this run; 0: no limit");
     limits.add_option("--max-urls", max_urls, "to be known, fetched or not; links to others are dropped")
         ->capture_default_str();
 }
@@ -116,7 +117,7 @@ void Arguments::add_state(CLI::App& app) {
         "--frontier", frontier, "redis://host:port/db: share it with other crawlers, anywhere");
     file->excludes(redis);
     group.add_option("--name", name, "of the crawl, in Redis")->capture_default_str()->needs(redis);
-    add_seconds(group, "--lease", lease, "seconds after which a crawler that is not heard of counts as dead")
+    add_seconds(group, "--lease", lease, "after which a crawler that is not heard of counts as dead")
         ->needs(redis)
         ->check(CLI::Range(1.0, longest));
     group.add_flag("--durable", durable, "state and outputs survive the power going off, not only a crash");

@@ -163,6 +163,7 @@ void Crawl::commit() {
         }
         const std::size_t size = batch.size();
         frontier_.confirm(batch);
+        if (batch.size() < size) visitor_.forget_links();
         commit(batch);
         taken_ -= size;
         batch.clear();

@@ -34,10 +34,7 @@ LinkResolver::Found LinkResolver::resolve(const std::string& page,
                                           bool nofollow,
                                           bool want_all) {
     const std::string base = base_of(page, links);
-    if (words_ > most_words) {
-        seen_.clear();
-        words_ = 0;
-    }
+    if (words_ > most_words) forget();
     auto& seen = seen_[std::string{directory_of(base)}];
     Found found;
     for (const Link& link : links.links) {

@@ -21,6 +21,11 @@ public:
     };
     /// nofollow: also links that are marked so.
     [[nodiscard]] Found resolve(const std::string& page, const PageLinks&, bool nofollow, bool want_all);
+    /// It has given nothing yet: what it gave was not taken.
+    void forget() noexcept {
+        seen_.clear();
+        words_ = 0;
+    }
     /// Of one link, whether in scope or not; empty: it leads nowhere.
     [[nodiscard]] static std::string resolve_one(const std::string& page,
                                                  const PageLinks&,

@@ -18,17 +18,11 @@ constexpr const char* schema = R"sql(
     CREATE INDEX IF NOT EXISTS link_to ON link(url);
 )sql";
 
-Database opened(const std::filesystem::path& path, bool durable) {
-    Database database{path, durable};
-    database.execute(schema);
-    return database;
-}
-
 }  // namespace
 
 PageTable::PageTable(const std::filesystem::path& path, bool durable)
     : path_{std::filesystem::absolute(path)},
-      database_{opened(path_, durable)},
+      database_{path_, durable, schema},
       page_{
           database_.prepare("INSERT OR IGNORE INTO page(url, outcome, status, reason, depth, referrer, type, "
                             "bytes, milliseconds, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")},

@@ -65,7 +65,7 @@ void Database::Close::operator()(sqlite3* database) const noexcept {
     sqlite3_close_v2(database);
 }
 
-Database::Database(const std::filesystem::path& path, bool durable) {
+Database::Database(const std::filesystem::path& path, bool durable, const char* schema) {
     sqlite3* database = nullptr;
     const int code = sqlite3_open(path.c_str(), &database);
     handle_.reset(database);
@@ -77,6 +77,7 @@ Database::Database(const std::filesystem::path& path, bool durable) {
     execute("PRAGMA journal_mode = WAL");
     execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock, or finds that somebody has it
+    execute(schema);
 }
 
 void Database::execute(const std::string& sql) {

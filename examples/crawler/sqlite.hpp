@@ -45,9 +45,10 @@ private:
 
 class Database {
 public:
-    /// Opens or makes the file, for this process alone, with a write-ahead log. durable: a commit survives
-    /// the power going off, at the price of an fsync each; otherwise it survives the end of the process.
-    Database(const std::filesystem::path&, bool durable);
+    /// Opens or makes the file, for this process alone, with a write-ahead log, then executes the schema.
+    /// durable: a commit survives the power going off, at the price of an fsync each; otherwise it survives
+    /// the end of the process.
+    Database(const std::filesystem::path&, bool durable, const char* schema = "");
 
     /// Statements without results.
     void execute(const std::string& sql);

@@ -18,17 +18,11 @@ constexpr const char* schema = R"sql(
     CREATE TABLE IF NOT EXISTS content(digest TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
-Database opened(const std::filesystem::path& path, bool durable) {
-    Database database{path, durable};
-    database.execute(schema);
-    return database;
-}
-
 }  // namespace
 
 SqliteFrontier::SqliteFrontier(const std::filesystem::path& path, std::size_t max_urls, bool durable)
     : max_urls_{max_urls},
-      database_{opened(path, durable)},
+      database_{path, durable, schema},
       insert_{database_.prepare("INSERT OR IGNORE INTO page(url, depth, redirects, referrer) "
                                 "VALUES (?, ?, ?, ?)")},
       exists_{database_.prepare("SELECT 1 FROM page WHERE url = ?")},

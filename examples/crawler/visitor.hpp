@@ -43,6 +43,8 @@ public:
     };
     /// Blocks.
     [[nodiscard]] Result visit(const Page&);
+    /// Some results were dropped: their links must be found again.
+    void forget_links() noexcept { resolver_.forget(); }
 
 private:
     [[nodiscard]] bool may_fetch(Result&);

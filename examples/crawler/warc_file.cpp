@@ -103,25 +103,22 @@ public:
         const std::string id = record_id();
         const std::string date = utc(visit.at);
         const std::string target = field("WARC-Target-URI", visit.page.url);
-        const std::string concurrent = target + field("WARC-Concurrent-To", id);
         add({.type = "response",
              .id = id,
              .date = date,
              .content_type = "application/http;msgtype=response",
              .block = response_block(visit),
              .more = target + field("WARC-Payload-Digest", sha1_base32(visit.body))});
-        add({.type = "request",
-             .id = record_id(),
-             .date = date,
-             .content_type = "application/http;msgtype=request",
-             .block = request_block(visit),
-             .more = concurrent});
-        add({.type = "metadata",
-             .id = record_id(),
-             .date = date,
-             .content_type = "application/warc-fields",
-             .block = metadata_block(visit),
-             .more = concurrent});
+        const auto add_beside = [&](std::string_view type, const char* content_type, std::string block) {
+            add({.type = type,
+                 .id = record_id(),
+                 .date = date,
+                 .content_type = content_type,
+                 .block = std::move(block),
+                 .more = target + field("WARC-Concurrent-To", id)});
+        };
+        add_beside("request", "application/http;msgtype=request", request_block(visit));
+        add_beside("metadata", "application/warc-fields", metadata_block(visit));
     }
 
     std::string text{};
