@@ -64,7 +64,7 @@ void refuse_foreign(const std::filesystem::path& path) {
                              ": exists, and is not of this crawl; remove it, or give another name"};
 }
 
-Journal::Journal(std::filesystem::path path, bool durable, Foreign foreign)
+Journal::Journal(const std::filesystem::path& path, bool durable, Foreign foreign)
     : path_{std::filesystem::absolute(path)}, durable_{durable}, foreign_{foreign} {}
 
 void Journal::resume(std::optional<std::uint64_t> mark) {

@@ -42,7 +42,7 @@ class Journal {
 public:
     /// durable: what was written survives the power going off. foreign: what to do with a file of others.
     enum class Foreign { refuse, replace };
-    Journal(std::filesystem::path, bool durable, Foreign = Foreign::refuse);
+    Journal(const std::filesystem::path&, bool durable, Foreign = Foreign::refuse);
 
     void resume(std::optional<std::uint64_t> mark);  ///< as Output. Blocks.
     void append(std::string_view);                   ///< Blocks.
