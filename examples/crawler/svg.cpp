@@ -55,10 +55,10 @@ std::string open_svg(double tall) {
     return element("svg", {{"viewBox", "0 0 " + number(width) + " " + number(tall)}, {"role", "img"}}) + "\n";
 }
 
-/// 1, 2 or 5 times a power of ten, at least `least`.
+/// 1, 2, 2.5 or 5 times a power of ten, at least `least`.
 double round_number(double least) {
     const double power = std::pow(10.0, std::floor(std::log10(std::max(least, 1e-9))));
-    for (const double factor : {1.0, 2.0, 5.0}) {
+    for (const double factor : {1.0, 2.0, 2.5, 5.0}) {
         if (factor * power >= least) return factor * power;
     }
     return 10 * power;
@@ -115,7 +115,7 @@ std::string columns(const std::vector<Bar>& bars) {
 std::string rows(const std::vector<Bar>& bars) {
     constexpr double tall = 26;
     constexpr double names = 260;
-    constexpr double values = 150;
+    constexpr double values = 200;
     std::string text = open_svg(tall * static_cast<double>(bars.size()) + 8);
     const double scale = (width - names - values) / largest(bars);
     double y = 4;
