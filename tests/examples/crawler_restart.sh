@@ -15,19 +15,20 @@ start static_server --root "$work/site" --latency 20
 site=http://$address
 seq 0 $((pages - 1)) | sed "s|.*|$site/&.html|" | sort >"$work/expected"
 
-crawlers=()
-stop_crawlers() {
-    for crawler in "${crawlers[@]}"; do kill -KILL "$crawler" 2>/dev/null || true; done
-    [[ ! -v redis ]] || kill "$redis" 2>/dev/null || true
+stop_children() {
+    local running
+    mapfile -t running < <(jobs -p)
+    kill -KILL "${running[@]}" || true
+    wait "${running[@]}" || true
+    server=
     clean_up
-}
-trap stop_crawlers EXIT
+} 2>/dev/null
+trap stop_children EXIT
 
 # crawl ARGUMENTS...: begins one in the background; $crawler is its process.
 crawl() {
     env --default-signal=INT "$bin/crawler" "$site/0.html" "$@" >>"$work/crawler.out" 2>>"$work/crawler.err" &
     crawler=$!
-    crawlers+=("$crawler")
 }
 
 # await_lines FILE N: until the file has so many lines, which is in the middle of a crawl.
@@ -103,7 +104,6 @@ refuses "warc.gz: exists, and is not of this crawl" crawler "$site/0.html" --war
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 redis-server --port "$port" --bind 127.0.0.1 --save "" --dir "$work" --logfile "$work/redis.log" >/dev/null &
-redis=$!
 shared=(--frontier "redis://127.0.0.1:$port" --lease 2 --connections 8)
 crawl "${shared[@]}" --list "$work/one" --warc "$work/one.warc.gz"
 killed=$crawler
