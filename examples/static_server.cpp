@@ -1,5 +1,5 @@
-// static_server --root DIR [--port P] [--latency MS] [--listing] [--access-log FILE] [--certificate PEM]:
-// serves the files under a directory, with all that browsers ask for.
+// static_server --root DIR [--port P] [--latency MS] [--listing] [--compress] [--access-log FILE]
+// [--certificate PEM]: serves the files under a directory, with all that browsers ask for.
 #include <grove/core/runtime.hpp>
 #include <grove/http/server.hpp>
 #include <grove/http/static_files.hpp>
@@ -21,16 +21,19 @@ int main(int argc, char** argv) {
     std::uint16_t port = 8080;
     unsigned latency = 0;
     bool listing = false;
+    bool compress = false;
     app.add_option("--root", root, "directory to serve")->required()->check(CLI::ExistingDirectory);
     add_port(app, port);
     app.add_option("--latency", latency, "milliseconds to wait before each answer")->capture_default_str();
     app.add_flag("--listing", listing, "show what is in a directory without index.html");
+    app.add_flag("--compress", compress, "send text by gzip to who takes it: less network, more CPU");
     app.add_option("--access-log", access_log, "file to append a line per answer to");
     app.add_option("--certificate", certificate, "PEM file with certificate and key: serve HTTPS")
         ->check(CLI::ExistingFile);
 
     return run_program(app, argc, argv, [&] {
-        grove::http::ServerOptions options{.compression = grove::http::Compression{}};
+        grove::http::ServerOptions options;
+        if (compress) options.compression = grove::http::Compression{};
         if (!access_log.empty()) options.access_log = {.file = access_log};
         if (!certificate.empty()) {
             options.tls =

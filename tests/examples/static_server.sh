@@ -11,7 +11,7 @@ printf 'odd' >"$site/naïve café/50% & more.txt"
 head -c 3000000 /dev/urandom >"$site/big.png"
 printf 'secret' >"$work/secret"
 
-start static_server --root "$site"
+start static_server --root "$site" --compress
 url=http://$address
 
 # get PATH FORMAT: what curl's --write-out says of the answer; its body goes to $work/body.

@@ -139,7 +139,7 @@ def start_nginx(work, root):
 
 
 def start_grove(binaries, root):
-    server = subprocess.Popen([binaries / "static_server", "--port", "0", "--root", root], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([binaries / "static_server", "--port", "0", "--compress", "--root", root], stdout=subprocess.PIPE, text=True)
     return server, int(server.stdout.readline().rsplit(":", 1)[1])
 
 

@@ -70,8 +70,8 @@ public:
     explicit FaultyOs(detail::Os& real = detail::real_os()) : real_{real} {}
 
     void fail(Call, int nth, int error, int times = 1);
-    /// For receive, send, send_vector, receive_from, send_to, read, write, read_at, write_at and send_file: at
-    /// most so many bytes. For receive_batch and send_batch: datagrams.
+    /// For receive, send, send_vector, receive_from, send_to, read, write, read_at, write_at and send_file:
+    /// at most so many bytes. For receive_batch and send_batch: datagrams.
     void shorten(Call, int nth, std::size_t bytes, int times = 1);
     /// Calls of a kind so far, failed ones too.
     [[nodiscard]] int count(Call call) const noexcept { return counts_[static_cast<std::size_t>(call)]; }
