@@ -29,6 +29,15 @@ using grove::spawn;
 using grove::WorkerDied;
 using grove::testing::Scratch;
 
+TEST_SUITE_BEGIN("io/process_pool");
+
+TEST_CASE("the end of a worker is told in words, and kept as the system gives it") {
+    const WorkerDied killed{77, -SIGKILL};
+    CHECK(std::string{killed.what()}.find("pid 77") != std::string::npos);
+    CHECK(std::string{killed.what()}.find("signal 9") != std::string::npos);
+    CHECK(killed.status() == -SIGKILL);
+}
+
 // ThreadSanitizer allows no thread in a child of a process with several.
 #ifndef GROVE_TSAN
 
@@ -64,8 +73,6 @@ bool no_children() {
 }
 
 }  // namespace
-
-TEST_SUITE_BEGIN("io/process_pool");
 
 GROVE_TEST_REAL("functions and lambdas without captures run in other processes") {
     {
@@ -249,6 +256,6 @@ TEST_CASE("workers do not outlive a process that is killed") {
     ::close(ends[0]);
 }
 
-TEST_SUITE_END();
-
 #endif
+
+TEST_SUITE_END();

@@ -79,7 +79,7 @@ GROVE_TEST("a newcomer cannot overtake a waiter who was told and has not run yet
     CHECK(waiter.get() == 1);
 }
 
-GROVE_TEST("what was kept for one who is killed goes to the next") {
+GROVE_TEST_FIFO("what was kept for one who is killed goes to the next") {
     SharedQueue<int> queue;
     auto killed = spawn([&] { return queue.get(); });
     auto next = spawn([&] { return queue.get(); });
@@ -107,7 +107,7 @@ GROVE_TEST("after a shutdown putters are refused, getters have what is left") {
     CHECK_THROWS_AS((void)queue.get_nowait(), grove::ShutDown);
 }
 
-GROVE_TEST("an immediate shutdown drops what is there, and everybody leaves") {
+GROVE_TEST_FIFO("an immediate shutdown drops what is there, and everybody leaves") {
     SharedQueue<int> queue;
     auto getter = spawn([&] { return queue.get(); });
     auto another = spawn([&] { return queue.get(); });
@@ -119,7 +119,7 @@ GROVE_TEST("an immediate shutdown drops what is there, and everybody leaves") {
     CHECK(queue.empty());
 }
 
-GROVE_TEST("an item whose move throws does not keep those who wait behind it") {
+GROVE_TEST_FIFO("an item whose move throws does not keep those who wait behind it") {
     struct Fragile {
         explicit Fragile(bool b) : breaks{b} {}
         Fragile(Fragile&& other) : breaks{other.breaks} {

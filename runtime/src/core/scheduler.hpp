@@ -163,6 +163,9 @@ public:
     /// 0: none; negative: stop().
     [[nodiscard]] int stop_signal() const noexcept { return stop_signal_.load(std::memory_order_relaxed); }
 
+    /// While it is off nobody looks for runaways. Requires, to switch it on: RunOptions::runaway_limit > 0.
+    void set_watchdog(bool on) noexcept;
+    [[nodiscard]] bool has_watchdog() const noexcept { return watchdog_ != nullptr; }
     [[nodiscard]] RuntimeStats stats() const;
     void set_profiling(bool);
     void set_file_backend(const char* name) noexcept { file_backend_ = name; }  ///< for stats(); a literal
@@ -260,6 +263,7 @@ private:
     std::unique_ptr<NativePool> offload_pool_;
     std::unique_ptr<Ticker> ticker_;
     std::unique_ptr<Watchdog> watchdog_;  // null: nobody looks
+    std::uint64_t runaways_before_ = 0;   // those of earlier watchdogs
     std::unique_ptr<Profile> profile_;    // null: not profiling
     DelayStats offload_delay_;
     const char* file_backend_ = "";

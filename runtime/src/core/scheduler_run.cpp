@@ -3,6 +3,7 @@
 #include <grove/base/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "core/gil_state.hpp"
 #include "core/greenlet_internal.hpp"
 #include "core/native_pool.hpp"
@@ -14,6 +15,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <system_error>
 #include <thread>
 
 namespace grove::detail {
@@ -81,7 +84,7 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
     control_->scheduler = this;
     if (environment.virtual_time) return;
     gil_state_->breaker = breaker_bit::ticker_idle;
-    if (options_.runaway_limit > 0ms) watchdog_ = std::make_unique<Watchdog>(options_.runaway_limit, *this);
+    set_watchdog(options_.runaway_limit > 0ms);
 }
 
 Scheduler::~Scheduler() {
@@ -110,7 +113,7 @@ void Scheduler::run(MainBody& body) {
     running_greenlet = main_.get();
     call_main(body);
     drain_greenlets();
-    watchdog_.reset();
+    set_watchdog(false);
     ticker_.reset();
     gil().unlock();  // native jobs that still run may want it
     offload_pool_.reset();
@@ -235,7 +238,18 @@ NativePool& Scheduler::offload_pool() {
     return *offload_pool_;
 }
 
-// --- Counting --------------------------------------------------------------------------------------------
+// --- Watching and counting -------------------------------------------------------------------------------
+
+void Scheduler::set_watchdog(bool on) noexcept {
+    if (watchdog_) runaways_before_ += watchdog_->runaways();
+    watchdog_.reset();
+    if (!on) return;
+    try {
+        watchdog_ = std::make_unique<Watchdog>(options_.runaway_limit, *this);
+    } catch (const std::system_error& error) {
+        log(Level::warning, std::string{"nobody looks for runaways: no thread: "} + error.what());
+    }
+}
 
 RuntimeStats Scheduler::stats() const {
     return {.poller = loop_->name(),
@@ -243,7 +257,7 @@ RuntimeStats Scheduler::stats() const {
             .greenlets = live_,
             .switches = switches(),
             .turns = turns(),
-            .runaways = watchdog_ ? watchdog_->runaways() : 0,
+            .runaways = runaways_before_ + (watchdog_ ? watchdog_->runaways() : 0),
             .offload = offload_delay_,
             .sites = profile_ ? profile_->sites() : std::vector<SpawnSiteStats>{}};
 }

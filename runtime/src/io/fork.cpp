@@ -1,5 +1,6 @@
 #include <grove/io/process.hpp>
 
+#include "core/scheduler.hpp"
 #include "core/stop_signals.hpp"
 #include "io/process_state.hpp"
 #include "io/signal_hub.hpp"
@@ -40,6 +41,24 @@ private:
     sigset_t before_;
 };
 
+/// The runtime's watchdog is a thread that might hold a lock just then, in the logger for instance, which
+/// nobody would ever release in the child.
+class Unwatched {
+public:
+    Unwatched() : scheduler_{detail::Scheduler::here()} {
+        if (scheduler_ && !scheduler_->has_watchdog()) scheduler_ = nullptr;
+        if (scheduler_) scheduler_->set_watchdog(false);
+    }
+    ~Unwatched() {
+        if (scheduler_) scheduler_->set_watchdog(true);
+    }
+    Unwatched(const Unwatched&) = delete;
+    Unwatched& operator=(const Unwatched&) = delete;
+
+private:
+    detail::Scheduler* scheduler_;
+};
+
 pid_t fork_without_handlers() {
     const NoSignals for_now;
     const pid_t pid = ::fork();
@@ -69,8 +88,12 @@ pid_t fork_without_handlers() {
 }  // namespace
 
 Process fork(UniqueFunction<int()> f) {
-    const pid_t pid = fork_without_handlers();
-    if (pid == 0) be_child(f);
+    pid_t pid = 0;
+    {
+        const Unwatched for_now;
+        pid = fork_without_handlers();
+        if (pid == 0) be_child(f);
+    }
     return detail::ProcessAccess::make(pid);
 }
 
