@@ -37,7 +37,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using grove::Clock;
-using grove::net::Endpoint;
 using grove::net::IpAddress;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <iconv.h>
 #include <memory>
 #include <type_traits>
@@ -53,7 +54,7 @@ void recode(PageLinks& page, const std::string& charset) {
     if (plain && is_ascii(page.base) && is_ascii(page.canonical)) return;
 
     const iconv_t opened = ::iconv_open("UTF-8", name.c_str());
-    if (opened == reinterpret_cast<iconv_t>(-1)) return;  // a charset nobody knows
+    if (reinterpret_cast<std::intptr_t>(opened) == -1) return;  // a charset nobody knows
     const Converter converter{opened};
     for (Link& link : page.links) link.to = converted(opened, link.to);
     page.base = converted(opened, page.base);

@@ -38,7 +38,7 @@ std::shared_ptr<const RobotsCache::Answer> RobotsCache::of(std::string_view url)
     return site->answer;
 }
 
-RobotsCache::Answer RobotsCache::ask(std::string origin) {
+RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
     std::string url = origin + "/robots.txt";
     Answer answer;
     for (int redirects = 0;; ++redirects) {

@@ -33,7 +33,7 @@ private:
         std::shared_ptr<const Answer> answer;
         grove::Clock::time_point expires{};
     };
-    [[nodiscard]] Answer ask(std::string origin);
+    [[nodiscard]] Answer ask(const std::string& origin);
     void make_room();
 
     Fetcher& fetcher_;

@@ -8,7 +8,6 @@
 
 using crawler::Reach;
 using crawler::Scope;
-using crawler::ScopeRules;
 
 TEST_SUITE_BEGIN("crawler/scope");
 

@@ -10,10 +10,8 @@
 
 using grove::http::Client;
 using grove::http::ClientErrc;
-using grove::http::ClientRequest;
 using grove::http::Headers;
 using grove::http::Request;
-using grove::http::Response;
 using grove::http::ResponseWriter;
 using grove::testing::patience;
 using grove::testing::TestServer;

@@ -18,7 +18,7 @@ using grove::testing::undated;
 namespace {
 
 /// A handler that says its name and the parameters it was given.
-auto say(std::string name, std::vector<std::string> parameters = {}) {
+auto say(const std::string& name, const std::vector<std::string>& parameters = {}) {
     return [name, parameters](Request& request, ResponseWriter& response) {
         std::string text = name;
         for (const auto& each : parameters) text.append(" ").append(request.parameters.at(each));

@@ -24,7 +24,6 @@ using grove::testing::put;
 using grove::testing::Scratch;
 using grove::testing::TestServer;
 using grove::testing::undated;
-using grove::testing::Wire;
 
 namespace {
 

@@ -27,7 +27,7 @@ using Talk = std::function<void(WebSocket&)>;
 
 /// A server that does that with each WebSocket.
 struct Talking {
-    explicit Talking(Talk talk, const WebSocketOptions& options = {})
+    explicit Talking(const Talk& talk, const WebSocketOptions& options = {})
         : server{[talk, options](Request& request, ResponseWriter& response) {
               auto socket = WebSocket::accept(request, response, options);
               talk(socket);

@@ -165,18 +165,18 @@ struct Resolve {
 // --- TLS --------------------------------------------------------------------------------------------
 
 /// One end shakes hands in another greenlet, `run` in this one.
-template <bool is_client>
+template <bool IsClient>
 struct ShakeHands {
     std::error_code run(Deadline by) {
         std::error_code ec;
         partner = group.spawn([this] {
             std::error_code other;
-            (void)(is_client
+            (void)(IsClient
                        ? TlsSocket::server(std::move(ends.second), server, other, patience)
                        : TlsSocket::client(std::move(ends.second), client, "localhost", other, patience));
         });
-        (void)(is_client ? TlsSocket::client(std::move(ends.first), client, "localhost", ec, by)
-                         : TlsSocket::server(std::move(ends.first), server, ec, by));
+        (void)(IsClient ? TlsSocket::client(std::move(ends.first), client, "localhost", ec, by)
+                        : TlsSocket::server(std::move(ends.first), server, ec, by));
         return ec;
     }
     void help() {}

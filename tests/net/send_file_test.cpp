@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 using namespace grove::testing;
 using grove::Errc;
 using grove::File;
-using grove::OpenMode;
 using grove::spawn;
 using grove::net::FileRange;
 using grove::net::send_file;

@@ -14,7 +14,6 @@ using namespace grove::testing;
 using grove::net::CertificateErrc;
 using grove::net::ClientCertificate;
 using grove::net::Listener;
-using grove::net::Socket;
 using grove::net::TlsClientOptions;
 using grove::net::TlsContext;
 using grove::net::TlsSocket;

@@ -122,10 +122,10 @@ GROVE_TEST_FIFO("an immediate shutdown drops what is there, and everybody leaves
 GROVE_TEST_FIFO("an item whose move throws does not keep those who wait behind it") {
     struct Fragile {
         explicit Fragile(bool b) : breaks{b} {}
-        Fragile(Fragile&& other) : breaks{other.breaks} {
+        Fragile(const Fragile& other) : breaks{other.breaks} {  // a move, too
             if (breaks) throw std::runtime_error{"broken"};
         }
-        Fragile& operator=(Fragile&&) = delete;
+        Fragile& operator=(const Fragile&) = delete;
         ~Fragile() = default;
         bool breaks;
     };

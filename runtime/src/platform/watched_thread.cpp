@@ -35,21 +35,23 @@ struct Request {
 std::mutex one_at_a_time;  // the handler is the process's
 std::atomic<Request*> request{nullptr};
 
-const void* interrupted_at(const ucontext_t& context) noexcept {
+std::uintptr_t interrupted_at(const ucontext_t& context) noexcept {
 #if defined(__x86_64__)
-    return reinterpret_cast<const void*>(context.uc_mcontext.gregs[REG_RIP]);
+    return static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
 #elif defined(__aarch64__)
-    return reinterpret_cast<const void*>(context.uc_mcontext.pc);
+    return context.uc_mcontext.pc;
 #else
-    return nullptr;
+    return 0;
 #endif
 }
 
 /// Without the handler's own frames.
-void note_stack(CallStack& stack, const void* from) noexcept {
+void note_stack(CallStack& stack, std::uintptr_t from) noexcept {
     const auto count = ::backtrace(stack.frames.data(), static_cast<int>(stack.frames.size()));
     const auto end = stack.frames.begin() + count;
-    const auto first = std::find(stack.frames.begin(), end, from);
+    const auto first = std::find_if(stack.frames.begin(), end, [from](const void* frame) {
+        return reinterpret_cast<std::uintptr_t>(frame) == from;
+    });
     if (first != end) std::copy(first, end, stack.frames.begin());
     stack.size = static_cast<std::size_t>(first != end ? end - first : count);
 }
