@@ -93,7 +93,9 @@ public:
     [[nodiscard]] bool has_work() const noexcept override { return inner_.*get(OutstandingWork{}) > 0; }
 
 private:
-    void on_ready(Readiness) noexcept override {}  // the hub looks before it sleeps again
+    /// The hub looks before it sleeps again, with work or without: what is not collected there stays
+    /// readable, and a loop that goes by states would never sleep.
+    void on_ready(Readiness) noexcept override { left_over_ = true; }
 
     /// Whether that was all.
     bool run_handlers() noexcept {
@@ -114,7 +116,7 @@ private:
     boost::asio::io_context context_;
     AsioScheduler& inner_;
     int fd_;
-    bool left_over_ = false;  // something is queued there, though it may be no outstanding work
+    bool left_over_ = false;  // something is there to be taken, though it may be no outstanding work
 };
 
 /// The end of an operation, on its way from another thread.
