@@ -23,8 +23,8 @@ namespace {
 // (bench switch/yield).
 constexpr std::int32_t switches_per_turn = 128;
 
-// So many I/O calls in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls
-// of a microsecond are a small part of a time slice.
+// So much I/O in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
+// microsecond are a small part of a time slice. A call that moves much counts by what it moves: see spend_io().
 constexpr std::int32_t io_budget = 64;
 
 // While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.
