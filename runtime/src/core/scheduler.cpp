@@ -24,7 +24,8 @@ namespace {
 constexpr std::int32_t switches_per_turn = 128;
 
 // So much I/O in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
-// microsecond are a small part of a time slice. A call that moves much counts by what it moves: see spend_io().
+// microsecond are a small part of a time slice. A call that moves much counts by what it moves: see
+// spend_io().
 constexpr std::int32_t io_budget = 64;
 
 // While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.

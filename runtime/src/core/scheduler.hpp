@@ -112,8 +112,8 @@ public:
 
     /// Spends an I/O call that did not wait, and each 4 KiB it moved, from this greenlet's run. After
     /// `io_budget` it has to yield before the next call: so a socket that is never empty neither starves the
-    /// others nor keeps a kill away. What was moved counts as switches too: the hub, which looks at the clock,
-    /// does not wait until each of many greenlets has copied its 256 KiB (bench ticker).
+    /// others nor keeps a kill away. What was moved counts as switches too: the hub, which looks at the
+    /// clock, does not wait until each of many greenlets has copied its 256 KiB (bench ticker).
     void spend_io(std::size_t bytes) noexcept {
         const auto pieces = static_cast<std::int32_t>(std::min<std::size_t>(bytes >> 12U, 1U << 20U));
         io_left_ -= 1 + pieces;

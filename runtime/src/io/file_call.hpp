@@ -72,9 +72,7 @@ struct TransferCall : FileCall {
         : FileCall{name, true}, fd{f}, memory{m}, offset{at} {}
     ssize_t make_once(Os& system) noexcept final { return transfer(system, 0); }
     /// Only what memory holds, or has room for. Not for much: to copy it would hold up the others.
-    ssize_t make_at_once(Os& system) noexcept {
-        return is_large() ? -EAGAIN : transfer(system, RWF_NOWAIT);
-    }
+    ssize_t make_at_once(Os& system) noexcept { return is_large() ? -EAGAIN : transfer(system, RWF_NOWAIT); }
 
     int fd;
     const IoVector& memory;

@@ -58,10 +58,7 @@ ssize_t FileState::transfer_slow(Call& call, bool& at_once, Deadline by) {
     return perform(call, by);
 }
 
-std::size_t FileState::read_at(std::uint64_t offset,
-                               const IoVector& into,
-                               std::error_code& ec,
-                               Deadline by) {
+std::size_t FileState::read_at(std::uint64_t offset, const IoVector& into, std::error_code& ec, Deadline by) {
     return transfer(ReadCall{fd_, into, offset}, reads_at_once_, ec, by);
 }
 

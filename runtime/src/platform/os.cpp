@@ -271,8 +271,7 @@ int Os::open_at(int directory, const char* path, int flags, std::uint64_t resolv
     return or_errno(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
 }
 
-ssize_t Os::read_at(
-    int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
+ssize_t Os::read_at(int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
     return or_errno(::preadv2(fd, parts, static_cast<int>(count), static_cast<off_t>(offset), flags));
 }
 
