@@ -196,6 +196,7 @@ private:
     static void hub_entry(Transfer);
     static void check_leaving(GreenletState&) noexcept;
     void let_others_run(GreenletState&);
+    void give_up_slice(GreenletState&);
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
     void switch_to_hub(FiberRecord& from) noexcept;
     [[nodiscard]] bool begin(GreenletState&) noexcept;
@@ -237,6 +238,7 @@ private:
     bool asleep_ = false;             // the hub waits in the loop, without the Gil
 
     // Touched each turn.
+    GreenletState* sliced_ = nullptr;  // has used up its slice, and goes to the end of the queue
     std::atomic<std::uint64_t> turns_{0};
     Clock::time_point now_{};
     Clock::time_point last_look_{};
