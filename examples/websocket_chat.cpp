@@ -1,4 +1,5 @@
-// websocket_chat [--port P]: a room at /ROOM for everybody who connects to it by WebSocket.
+// websocket_chat [--port P]: a room at /ROOM for everybody who connects to it by WebSocket. At / there is a
+// page that does; /#kitchen leads to another room than the lobby.
 #include <grove/core/runtime.hpp>
 #include <grove/http/router.hpp>
 #include <grove/http/websocket.hpp>
@@ -11,6 +12,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 using grove::http::Request;
 using grove::http::ResponseWriter;
@@ -20,6 +22,52 @@ namespace {
 
 using Mailbox = grove::Queue<std::string>;
 using Room = std::set<Mailbox*>;
+
+constexpr std::string_view page = R"(<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>websocket_chat</title>
+<style>
+  body { font: 16px/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+  h1 { font-size: 1.3rem; }
+  #state { color: #777; font-weight: normal; }
+  #messages { list-style: none; margin: 1rem 0; padding: .5rem 1rem; height: 60vh; overflow: auto; overflow-wrap: anywhere; }
+  form { display: flex; gap: .5rem; }
+  #messages, input, button { border: 1px solid #ccc; border-radius: 6px; }
+  input, button { font: inherit; padding: .3rem .8rem; }
+  input { flex: 1; min-width: 0; }
+</style>
+<h1>Room <span id="room"></span> <span id="state">connecting</span></h1>
+<ul id="messages" aria-live="polite"></ul>
+<form>
+  <input id="text" aria-label="Message" placeholder="Say something" autocomplete="off" autofocus>
+  <button>Send</button>
+</form>
+<script>
+  const element = id => document.getElementById(id)
+  const room = decodeURIComponent(location.hash.slice(1)) || 'lobby'
+  const socket = new WebSocket(`ws://${location.host}/${encodeURIComponent(room)}`)
+  element('room').textContent = room
+  socket.onopen = () => {
+    element('state').textContent = 'connected'
+    socket.send('Somebody came in.')
+  }
+  socket.onclose = () => element('state').textContent = 'not connected'
+  socket.onmessage = event => {
+    const line = document.createElement('li')
+    line.textContent = event.data
+    element('messages').append(line)
+    line.scrollIntoView()
+  }
+  document.querySelector('form').onsubmit = event => {
+    event.preventDefault()
+    if (element('text').value) socket.send(element('text').value)
+    element('text').value = ''
+  }
+  onhashchange = () => location.reload()
+</script>
+)";
 
 void chat(Room& room, WebSocket socket) {
     Mailbox mailbox{100};  // who is slower than that misses some
@@ -49,6 +97,10 @@ int main(int argc, char** argv) {
     return run_program(app, argc, argv, [&] {
         std::map<std::string, Room> rooms;
         grove::http::Router router;
+        router.get("/", [](Request&, ResponseWriter& response) {
+            response.headers.set("Content-Type", "text/html; charset=utf-8");
+            response.send(page);
+        });
         router.get("/{room}", [&](Request& request, ResponseWriter& response) {
             chat(rooms[std::string{request.parameters.at("room")}], WebSocket::accept(request, response));
         });

@@ -28,6 +28,7 @@ TEST_CASE("a duration means that long from now, rounded up") {
 
 TEST_CASE("zero or less has passed") {
     CHECK(Deadline{0ms}.passed());
+    CHECK(Deadline{0ms}.at() == Clock::time_point{});
     CHECK(Deadline{-5s}.passed());
     CHECK(Deadline{std::chrono::nanoseconds::min()}.passed());
     CHECK_FALSE(Deadline{1h}.passed());

@@ -224,19 +224,20 @@ TEST_CASE("a greenlet calls into another runtime and parks meanwhile") {
     while (!ref) std::this_thread::yield();
     const grove::RuntimeRef there = *ref;
     grove::run([&] {
-        int ticks = 0;
+        std::atomic<int> ticks{0};
         auto ticker = spawn([&] {
             for (;;) {
                 grove::sleep(1ms);
                 ++ticks;
             }
         });
-        CHECK(there.call([] {
-            grove::sleep(20ms);
-            return 9;
-        }) == 9);
-        CHECK(ticks > 3);
+        CHECK(there.call([&] {
+            const auto give_up = grove::Clock::now() + 10s;
+            while (ticks < 3 && grove::Clock::now() < give_up) grove::sleep(1ms);
+            return ticks >= 3;
+        }));
         ticker.kill();
+        ticker.join();
     });
     stop = true;
     other.join();

@@ -35,5 +35,21 @@ PYTHON
 
 refuses "--to-port is required" port_forwarder
 refuses "--to-port" port_forwarder --to-port http
+refuses "--idle-timeout" port_forwarder --to-port 1 --idle-timeout 0
 refuses_what_servers_refuse port_forwarder --to-port "${behind##*:}"
+stop INT
+
+# A connection on which nothing moves is ended.
+start port_forwarder --to-port "${behind##*:}" --idle-timeout 1
+python3 - "$address" <<'PYTHON'
+import socket, sys, time
+
+host, port = sys.argv[1].split(":")
+start = time.monotonic()
+idle = socket.create_connection((host, int(port)), timeout=20)
+idle.sendall(b"x")
+assert idle.recv(10) == b"x"
+assert idle.recv(10) == b""
+assert time.monotonic() - start >= 1
+PYTHON
 stop INT

@@ -2,6 +2,8 @@
 source "$(dirname "$0")/serving.bash"
 
 start websocket_chat
+expect "page" "$(curl -sS -o "$work/page" -w '%{http_code} %{content_type}' "http://$address/")" "200 text/html; charset=utf-8"
+grep -q "new WebSocket" "$work/page" || fail "the page does not connect"
 expect "no WebSocket" "$(curl -sS -o /dev/null -w '%{http_code}' "http://$address/room")" 426
 
 python3 - "$address" <<'PYTHON'

@@ -8,6 +8,9 @@
 #include "http/wire.hpp"
 #include "support/grove_test.hpp"
 
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -126,7 +129,7 @@ GROVE_TEST_REAL("a kept connection that the server closed meanwhile is replaced"
     Client client;
     for (int i = 1; i <= 3; ++i) {
         CHECK(client.post(server.url("/"), "", {}, patience).status == 200);
-        grove::sleep(5ms);
+        while (server.open() > 0) grove::yield();
     }
     CHECK(server.connections == 3);
 }
@@ -179,6 +182,56 @@ GROVE_TEST("a request to one host closes what was idle too long to others") {
     grove::sleep(1s);
     CHECK(one.open() == 0);
     CHECK(other.open() == 1);
+}
+
+GROVE_TEST("what is idle too long is closed, though nobody uses the client any more") {
+    ScriptedServer one{&answer_all};
+    ScriptedServer other{&answer_all};
+    Client client{{.idle_timeout = 5s}};
+    client.get(one.url("/"), patience);
+    grove::sleep(2s);
+    client.get(other.url("/"), patience);
+    grove::sleep(2900ms);
+    CHECK(one.open() == 1);
+    grove::sleep(200ms);
+    CHECK(one.open() == 0);
+    CHECK(other.open() == 1);
+    grove::sleep(2s);
+    CHECK(other.open() == 0);
+    client.get(one.url("/"), patience);  // and so again
+    grove::sleep(6s);
+    CHECK(one.open() == 0);
+}
+
+GROVE_TEST("no time limit at all closes nothing") {
+    TestServer server{[](Request&, ResponseWriter& response) { response.send(""); }, {.idle_timeout = 48h}};
+    Client client{{.idle_timeout = std::chrono::milliseconds::max()}};
+    client.get(server.url("/"), patience);
+    grove::sleep(24h);
+    CHECK(server.server.connections() == 1);
+}
+
+GROVE_TEST("a client may end, with its connections, before and at their time") {
+    ScriptedServer server{&answer_all};
+    for (const auto lived : {1s, 5s}) {
+        auto client = std::make_unique<Client>(grove::http::ClientOptions{.idle_timeout = 5s});
+        client->get(server.url("/"), patience);
+        grove::sleep(lived);
+        client.reset();
+        grove::sleep(1ms);
+        CHECK(server.open() == 0);
+    }
+}
+
+TEST_CASE("idle connections keep no runtime from its end, and a client may go from one to the next") {
+    std::optional<Client> client{std::in_place, grove::http::ClientOptions{.idle_timeout = 1h}};
+    for (int i = 0; i < 2; ++i) {
+        grove::run([&] {
+            const TestServer server{[](Request&, ResponseWriter& response) { response.send(""); }};
+            client->get(server.url("/"), patience);
+        });
+    }
+    grove::run([&] { client.reset(); });
 }
 
 GROVE_TEST("a request that was killed or timed out leaves no connection behind") {

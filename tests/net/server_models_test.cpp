@@ -157,12 +157,15 @@ GROVE_TEST_REAL("what a thread's handler throws is logged, whatever it is") {
 
 GROVE_TEST_REAL("stop shuts the sockets of threads down, and waits for them") {
     for (const Model model : {Model::threads, Model::gil_threads}) {
+        std::atomic<int> shut{0};
         std::atomic<int> ended{0};
+        std::atomic<bool> leave{false};
         StreamServer server{any_port,
                             [&](Socket socket, const Endpoint&) {
                                 while (!read_piece(socket, {}).empty()) {
                                 }
-                                std::this_thread::sleep_for(5ms);
+                                ++shut;
+                                while (!leave) grove::sleep(1ms);
                                 ++ended;
                             },
                             {.model = model}};
@@ -170,7 +173,11 @@ GROVE_TEST_REAL("stop shuts the sockets of threads down, and waits for them") {
         std::vector<Socket> clients;
         for (int i = 0; i < 5; ++i) clients.push_back(connect_to(server));
         wait_for_connections(server, 5);
-        server.stop(10ms);
+        auto stopping = grove::spawn([&] { server.stop(10ms); });
+        while (shut < 5) grove::sleep(1ms);
+        CHECK_FALSE(stopping.ready());
+        leave = true;
+        stopping.join();
         CHECK(ended == 5);
         CHECK(server.connections() == 0);
         for (auto& client : clients) CHECK(read_piece(client).empty());
@@ -179,16 +186,21 @@ GROVE_TEST_REAL("stop shuts the sockets of threads down, and waits for them") {
 
 GROVE_TEST_REAL("stop lets threads finish in their time") {
     for (const Model model : {Model::threads, Model::gil_threads}) {
+        std::atomic<bool> go_on{false};
         StreamServer server{any_port,
-                            [](Socket socket, const Endpoint&) {
-                                grove::sleep(20ms);
+                            [&](Socket socket, const Endpoint&) {
+                                while (!go_on) grove::sleep(1ms);
                                 grove::write(socket, "done");
                             },
                             {.model = model}};
         server.start();
         auto client = connect_to(server);
         wait_for_connections(server, 1);
-        server.stop(patience);
+        auto stopping = grove::spawn([&] { server.stop(patience); });
+        settle();
+        CHECK_FALSE(stopping.ready());
+        go_on = true;
+        stopping.join();
         CHECK(read_piece(client) == "done");
     }
 }
@@ -224,10 +236,9 @@ GROVE_TEST_REAL("beyond max_connections, no more threads are made") {
     std::vector<Socket> clients;
     for (int i = 0; i < 4; ++i) clients.push_back(connect_to(server));
     wait_for_connections(server, 2);
-    grove::sleep(10ms);
-    CHECK(server.connections() == 2);
     for (auto& client : clients) {
         CHECK(ask(client, "my turn") == "my turn");
+        CHECK(server.connections() <= 2);
         client.close();
     }
 }

@@ -1,6 +1,7 @@
 #include <grove/core/greenlet.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/net/server.hpp>
+#include <grove/sync/event.hpp>
 
 #include "net/captured_log.hpp"
 #include "net/loopback.hpp"
@@ -185,15 +186,20 @@ GROVE_TEST_REAL("other failures of accept do not end it") {
 
 GROVE_TEST_REAL("stop lets handlers finish in their time") {
     bool finished = false;
+    grove::Event go_on;
     StreamServer server{any_port, [&](Socket socket, const Endpoint&) {
-                            grove::sleep(20ms);
+                            go_on.wait();
                             grove::write(socket, "done");
                             finished = true;
                         }};
     server.start();
     auto client = connect_to(server);
     wait_for_connections(server, 1);
-    server.stop(patience);
+    auto stopping = spawn([&] { server.stop(patience); });
+    settle();
+    CHECK_FALSE(stopping.ready());
+    go_on.set();
+    stopping.join();
     CHECK(finished);
     CHECK(server.connections() == 0);
     CHECK(read_piece(client) == "done");
@@ -283,7 +289,7 @@ GROVE_TEST_REAL("the destructor stops, also a server that waits for a place or p
     StreamServer pausing{any_port, echo};
     pausing.start();
     const auto waiting = connect_to(pausing);
-    grove::sleep(5ms);
+    while (log.count("pauses") == 0) grove::sleep(1ms);
 }
 
 GROVE_TEST_REAL("one that was never started stops as well") {

@@ -358,7 +358,7 @@ TEST_CASE("who fails again and again is started after longer and longer pauses")
 TEST_CASE("a worker that does not become ready in time is killed and tried again") {
     WorkersOptions options = two_workers();
     options.count = 1;
-    options.start_limit = 10ms;
+    options.start_limit = 50ms;
     const auto never_ready = [](Worker& worker, NewsPipe& news) {
         news.tell(worker, "started");
         worker.wait_for_stop();

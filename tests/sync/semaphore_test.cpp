@@ -157,6 +157,16 @@ GROVE_TEST_REAL("who has no time looks once and does not wait") {
     other.join();
 }
 
+GROVE_TEST_REAL("who has no time does not wait after a long computation either") {
+    Semaphore permits{0};
+    const auto until = grove::Clock::now() + 30ms;
+    while (grove::Clock::now() < until) {
+    }
+    const grove::NoSwitch forbidden;
+    CHECK_FALSE(permits.acquire(0ms));
+    CHECK_FALSE(permits.acquire(-1ms));
+}
+
 GROVE_TEST_REAL("a native thread under the Gil releases to a waiting greenlet") {
     Semaphore permits{0};
     auto thread = spawn([&] {

@@ -77,8 +77,12 @@ void Watchdog::work() noexcept {
     std::unique_lock lock{mutex_};
     for (;;) {
         if (asleep_) changed_.wait(lock, [this] { return ending_ || !asleep_; });
-        if (changed_.wait_for(lock, limit_ / looks_per_limit, [this] { return ending_; })) return;
+        const bool ending = changed_.wait_for(lock, limit_ / looks_per_limit, [this] { return ending_; });
         lock.unlock();
+        if (ending) {
+            if (progress() != sight_.progress) report_end();
+            return;
+        }
         look();
         lock.lock();
         if (quiet_looks_ < quiet_looks_before_sleep) continue;
@@ -95,13 +99,16 @@ void Watchdog::look() {
     const bool waits = scheduler_.waits_in_loop();
     const std::uint64_t now_at = progress();
     if (!waits && now_at == sight_.progress) return look_at_runaway();
-    if (!runaway_.empty()) {
-        const auto held = std::chrono::steady_clock::now() - sight_.since;
-        log(Level::warning, runaway_ + " let others run again, after " + seconds(held));
-        runaway_.clear();
-    }
+    report_end();
     quiet_looks_ = now_at == sight_.progress ? quiet_looks_ + 1 : 0;
     sight_ = look_closely();
+}
+
+void Watchdog::report_end() {
+    if (runaway_.empty()) return;
+    const auto held = std::chrono::steady_clock::now() - sight_.since;
+    log(Level::warning, runaway_ + " let others run again, after " + seconds(held));
+    runaway_.clear();
 }
 
 Watchdog::Sight Watchdog::look_closely() const noexcept {

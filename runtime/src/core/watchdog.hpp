@@ -50,6 +50,7 @@ private:
     void look();
     [[nodiscard]] Sight look_closely() const noexcept;
     void look_at_runaway();
+    void report_end();
     void report(std::chrono::nanoseconds held, bool computes);
     [[nodiscard]] std::uint64_t progress() const noexcept;
 

@@ -3,6 +3,9 @@
 #include <grove/base/error.hpp>
 #include <grove/core/runtime.hpp>
 
+#include "core/scheduler.hpp"
+#include "http/deadlines.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -15,7 +18,7 @@ namespace grove::detail {
 HttpPool::Lease::Lease(HttpPool& pool, const HttpUrl& url)
     : pool_{pool.shared_from_this()}, at_{pool.find_origin(url)} {
     ++origin().users;
-    pool.drop_all_old();
+    if (const auto now = grove::now(); now >= pool.next_look_) pool.drop_all_old(now);
 }
 
 HttpPool::Lease::~Lease() {
@@ -55,12 +58,14 @@ void HttpPool::Lease::put_back(std::unique_ptr<HttpClientConnection> connection)
     if (pool_->closed_) return;
     connection->rest();
     origin().idle.push_back({std::move(connection), grove::now()});
+    pool_->set_alarm(pool_->end_of(origin().idle.back()));
 }
 
 // --- all of them ----------------------------------------------------------------------------------
 
 void HttpPool::close() noexcept {
     closed_ = true;
+    cancel_alarm();
     std::size_t users = 0;
     for (auto& [key, origin] : origins_) {
         origin.idle.clear();
@@ -75,20 +80,46 @@ HttpPool::Origins::iterator HttpPool::find_origin(const HttpUrl& url) {
     return origins_.try_emplace(Key{url.secure, url.authority}, options_.connections_per_host).first;
 }
 
+Deadline HttpPool::end_of(const Idle& idle) const noexcept {
+    return later(idle.since, options_.idle_timeout);
+}
+
 void HttpPool::drop_old(Origin& origin, Clock::time_point now) noexcept {
-    const auto is_young = [&](const Idle& each) { return now - each.since < options_.idle_timeout; };
+    const auto is_young = [&](const Idle& each) { return end_of(each).at() > now; };
     origin.idle.erase(origin.idle.begin(), std::ranges::find_if(origin.idle, is_young));
 }
 
-void HttpPool::drop_all_old() noexcept {
-    const auto now = grove::now();
-    if (now < next_look_) return;
-    next_look_ = now + options_.idle_timeout / 2;
+void HttpPool::drop_all_old(Clock::time_point now) noexcept {
+    next_look_ = later(now, options_.idle_timeout / 2).at();
     for (auto at = origins_.begin(); at != origins_.end();) {
         drop_old(at->second, now);
         const bool unused = at->second.users == 0 && at->second.idle.empty();
         at = unused ? origins_.erase(at) : std::next(at);
     }
+}
+
+void HttpPool::close_old() noexcept {
+    drop_all_old(grove::now());
+    Deadline first;
+    for (const auto& [key, origin] : origins_) {
+        if (!origin.idle.empty()) first = std::min(first, end_of(origin.idle.front()));
+    }
+    set_alarm(first);
+}
+
+void HttpPool::set_alarm(Deadline at) noexcept {
+    Scheduler* const here = Scheduler::here();
+    if (!here || at.is_never()) return;
+    if (alarm_in_ != here->control()) {  // the timers it was among, if any, have ended with their runtime
+        alarm_.prev = nullptr;
+        alarm_in_ = here->control();
+    }
+    if (!alarm_.armed()) here->timers().add(alarm_, at.at());
+}
+
+void HttpPool::cancel_alarm() noexcept {
+    Scheduler* const here = Scheduler::touchable();
+    if (here && alarm_in_ == here->control()) here->timers().cancel(alarm_);
 }
 
 /// For the connection of a call that holds its permits.

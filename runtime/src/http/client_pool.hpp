@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grove/base/timer.hpp>
 #include <grove/http/client.hpp>
 #include <grove/sync/semaphore.hpp>
 
@@ -17,6 +18,8 @@
 
 namespace grove::detail {
 
+struct RuntimeControl;
+
 /// A client's connections by where they lead, kept between calls. It lives until its last call is over.
 ///
 /// 1. An origin has as many permits as connections may be open to it, and the pool as many as in total. A
@@ -26,10 +29,12 @@ namespace grove::detail {
 /// 3. idle is in order of time: the last is taken first, so the first ones grow old.
 /// 4. Connections in use and idle ones together are at most as many as the pool has permits: who makes one
 ///    closes the oldest idle one if need be, and that is enough, since it holds a permit of its own.
+/// 5. In a runtime an alarm is set while anything is idle, not later than the first one's time. It keeps
+///    nobody alive. On a plain thread the old ones go when the client is used.
 class HttpPool : public std::enable_shared_from_this<HttpPool> {
 public:
     explicit HttpPool(const http::ClientOptions& options)
-        : options_{options}, dialer_{options_}, permits_{options_.max_connections} {}
+        : options_{options}, dialer_{options_}, permits_{options_.max_connections}, alarm_{*this} {}
     HttpPool(const HttpPool&) = delete;
     HttpPool& operator=(const HttpPool&) = delete;
 
@@ -48,6 +53,11 @@ private:
         std::unique_ptr<HttpClientConnection> connection;
         Clock::time_point since;
     };
+    struct Alarm final : Timer {
+        explicit Alarm(HttpPool& p) noexcept : Timer{&ring}, pool{p} {}
+        static void ring(Timer& self) noexcept { static_cast<Alarm&>(self).pool.close_old(); }
+        HttpPool& pool;
+    };
     struct Origin {
         explicit Origin(std::size_t permits_at_once) : permits{permits_at_once} {}
         Semaphore permits;
@@ -62,8 +72,12 @@ private:
     using Origins = std::map<Key, Origin>;
 
     [[nodiscard]] Origins::iterator find_origin(const HttpUrl&);
+    [[nodiscard]] Deadline end_of(const Idle& idle) const noexcept;
     void drop_old(Origin&, Clock::time_point now) noexcept;
-    void drop_all_old() noexcept;
+    void drop_all_old(Clock::time_point now) noexcept;
+    void close_old() noexcept;
+    void set_alarm(Deadline) noexcept;
+    void cancel_alarm() noexcept;
     void make_room() noexcept;
 
     const http::ClientOptions options_;
@@ -72,6 +86,8 @@ private:
     Origins origins_;
     Semaphore permits_;
     Clock::time_point next_look_{};  // at the idle connections of origins that nobody asks for
+    Alarm alarm_;
+    std::shared_ptr<RuntimeControl> alarm_in_;  // the runtime whose timers have it, or had
     bool closed_ = false;
 };
 

@@ -55,8 +55,45 @@ HttpConnection::~HttpConnection() {
 }
 
 void HttpConnection::serve() {
+    std::array<std::byte, 64> first;
+    std::size_t n = 0;
+    while (serve_busy(std::span{first}.first(n)) && (n = rest(first)) > 0) {
+    }
+}
+
+/// Most heads fit into the room that it has on its stack, which is not there during a rest: hence not
+/// inlined.
+[[gnu::noinline]] bool HttpConnection::serve_busy(std::span<const std::byte> begun) {
+    std::array<char, InputBuffer::small_size> room;
+    input_.lend(&room);
+    if (!begun.empty()) {
+        std::memcpy(input_.make_room(begun.size()).data(), begun.data(), begun.size());
+        input_.commit(begun.size());
+    }
+    silent_ = false;
     while (receive_head() && answer()) {
     }
+    if (!silent_) return false;
+    input_.release_all();
+    input_.lend(nullptr);
+    return true;
+}
+
+/// To wait for the end of a long silence takes neither a buffer nor a parser: the first bytes tell it. How
+/// many there are; 0: the connection is at its end.
+[[gnu::noinline]] std::size_t HttpConnection::rest(std::span<std::byte> first) {
+    const http::ServerOptions& options = server_.options();
+    release_all();
+    std::error_code ec;
+    std::size_t n = 0;
+    idle_.store(true);
+    if (!server_.closing().load()) {
+        n = transport_.read_some(first, ec, from_now(options.idle_timeout - busy_pause));
+    }
+    idle_.store(false, std::memory_order_relaxed);
+    parser_ = make_parser(options);
+    body_.use(*parser_);
+    return n;
 }
 
 void HttpConnection::turn_away() {
@@ -104,24 +141,9 @@ std::size_t HttpConnection::receive_first(std::error_code& ec) {
         const Deadline end = from_now(options.idle_timeout);
         const Deadline rest = std::min(from_now(busy_pause), end);
         n = transport_.read_some(room, ec, rest);
-        if (ec == std::errc::timed_out && rest < end) {
-            idle_.store(true);
-            if (!server_.closing().load()) n = receive_after_rest(ec, end);
-        }
+        silent_ = ec == std::errc::timed_out && rest < end;
     }
     idle_.store(false, std::memory_order_relaxed);
-    return n;
-}
-
-/// To wait for the end of a long silence takes neither a buffer nor a parser: a few bytes tell it.
-std::size_t HttpConnection::receive_after_rest(std::error_code& ec, Deadline end) {
-    release_all();
-    std::array<std::byte, 64> first;
-    const std::size_t n = transport_.read_some(first, ec, end);
-    parser_ = make_parser(server_.options());
-    parser_->start(request_);
-    body_.use(*parser_);
-    if (n > 0) std::memcpy(input_.make_room(first.size()).data(), first.data(), n);
     return n;
 }
 
@@ -129,7 +151,6 @@ void HttpConnection::release_all() noexcept {
     request_ = {};
     writer_.headers = {};
     stream_.release(0);
-    input_.release_all();
     parser_.reset();
     release_unused_stack();
 }

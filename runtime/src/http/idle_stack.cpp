@@ -13,7 +13,7 @@ namespace grove::detail {
 namespace {
 
 // Below the address of a local there are the rest of its frame, the red zone and the frame of madvise().
-constexpr std::ptrdiff_t still_used = 1024;
+constexpr std::ptrdiff_t still_used = 512;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "http/access.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -24,9 +25,25 @@ constexpr bool is_value_char(char c) noexcept {
     return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+/// Of each character, whether it is one of those: each response's fields are looked through.
+using CharTable = std::array<bool, 256>;
+
+constexpr CharTable table_of(bool (*is_one)(char) noexcept) {
+    CharTable table{};
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = is_one(static_cast<char>(i));
+    return table;
+}
+
+constexpr CharTable token_chars = table_of(&is_token_char);
+constexpr CharTable value_chars = table_of(&is_value_char);
+
+bool all_in(const CharTable& table, std::string_view text) noexcept {
+    return std::ranges::all_of(text, [&](char c) { return table[static_cast<unsigned char>(c)]; });
+}
+
 void check_field(std::string_view name, std::string_view value) {
     if (!detail::is_token(name)) throw std::invalid_argument{"http: a field's name is not a token"};
-    if (!std::ranges::all_of(value, is_value_char)) {
+    if (!all_in(value_chars, value)) {
         throw std::invalid_argument{"http: the value of " + std::string{name} +
                                     " has a control character in it"};
     }
@@ -47,7 +64,7 @@ std::string_view trimmed(std::string_view text) noexcept {
 }
 
 bool is_token(std::string_view text) noexcept {
-    return !text.empty() && std::ranges::all_of(text, is_token_char);
+    return !text.empty() && all_in(token_chars, text);
 }
 
 std::string_view take_until(std::string_view& text, char separator) noexcept {

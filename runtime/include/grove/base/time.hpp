@@ -45,13 +45,13 @@ Deadline::Deadline(std::chrono::duration<Rep, Period> delay) noexcept {
     // Long delays (hours::max(), infinity) overflow nanoseconds; they are compared as seconds in floating
     // point.
     using Seconds = std::chrono::duration<double>;
+    if (Seconds{delay} <= Seconds::zero()) {
+        at_ = {};  // the epoch: long past for every clock, also one that is behind, as that of a turn
+        return;
+    }
     const auto now = detail::fresh_now();
     const auto room = Clock::time_point::max() - now;
-    if (Seconds{delay} <= Seconds::zero()) {
-        at_ = now;  // already passed
-    } else if (Seconds{delay} < Seconds{room} * 0.99) {
-        at_ = now + std::chrono::ceil<Clock::duration>(delay);
-    }
+    if (Seconds{delay} < Seconds{room} * 0.99) at_ = now + std::chrono::ceil<Clock::duration>(delay);
 }
 
 }  // namespace grove

@@ -43,7 +43,7 @@ enum class ClientErrc {
 struct ClientOptions {
     std::size_t connections_per_host = 8;  ///< who finds them all busy waits, first come first served
     std::size_t max_connections = 1024;    ///< to all hosts; idle ones make room for new ones
-    std::chrono::milliseconds idle_timeout{30'000};
+    std::chrono::milliseconds idle_timeout{30'000};     ///< then an unused connection is closed
     std::chrono::milliseconds connect_timeout{30'000};  ///< for name, connection, proxy and TLS together
     std::chrono::milliseconds header_timeout{60'000};   ///< from the request's end to the response's head
     std::chrono::milliseconds request_timeout = std::chrono::milliseconds::max();  ///< for all of it
