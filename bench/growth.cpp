@@ -120,7 +120,7 @@ void all_ready(grove::Event& go, std::size_t n, std::vector<grove::Greenlet<>>& 
     grove::yield();
     const auto start = Clock::now();
     for (int i = 0; i < rounds; ++i) grove::yield();
-    print("yield_among", nanoseconds(Clock::now() - start) / (static_cast<double>(rounds) * (n + 1.0)));
+    print("yield_among", nanoseconds(Clock::now() - start) / (rounds * (static_cast<double>(n) + 1)));
     grove::kill_all(greenlets);
 }
 

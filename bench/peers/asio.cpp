@@ -52,7 +52,7 @@ void spawn_yield(benchmark::State& state) {
         bool running = true;
         asio::spawn(
             yield.get_executor(),
-            [&](yield_context other) {
+            [&](const yield_context& other) {
                 while (running) asio::post(other);
             },
             rethrow);
@@ -72,7 +72,9 @@ void spawn_spawn_join(benchmark::State& state) {
         for (auto _ : state) {
             bool ended = false;
             asio::spawn(
-                yield.get_executor(), [](yield_context) {}, [&](const std::exception_ptr&) { ended = true; });
+                yield.get_executor(),
+                [](const yield_context&) {},
+                [&](const std::exception_ptr&) { ended = true; });
             while (!ended) asio::post(yield);
         }
     });
@@ -85,7 +87,7 @@ void spawn_round_trip(benchmark::State& state) {
         Channel back{yield.get_executor(), 1};
         asio::spawn(
             yield.get_executor(),
-            [&](yield_context echo) {
+            [&](const yield_context& echo) {
                 while (const int item = there.async_receive(echo)) back.async_send({}, item, echo);
                 back.async_send({}, 0, echo);
             },

@@ -37,7 +37,7 @@ struct Exchange {
 
 // A client that goes ends them, by an exception.
 
-void serve_stackful(tcp::socket socket, yield_context yield) {
+void serve_stackful(tcp::socket socket, const yield_context& yield) {
     Exchange exchange;
     for (;;) {
         const std::size_t n = socket.async_read_some(asio::buffer(exchange.buffer), yield);
@@ -45,13 +45,13 @@ void serve_stackful(tcp::socket socket, yield_context yield) {
     }
 }
 
-void accept_stackful(tcp::acceptor& acceptor, yield_context yield) {
+void accept_stackful(tcp::acceptor& acceptor, const yield_context& yield) {
     for (;;) {
         tcp::socket socket = acceptor.async_accept(yield);
         socket.set_option(tcp::no_delay{true});
         asio::spawn(
             acceptor.get_executor(),
-            [socket = std::move(socket)](yield_context own) mutable {
+            [socket = std::move(socket)](const yield_context& own) mutable {
                 serve_stackful(std::move(socket), own);
             },
             asio::detached);
@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     tcp::acceptor acceptor{context, tcp::v4(), listener};
     if (model == "spawn") {
         asio::spawn(
-            context, [&](yield_context yield) { accept_stackful(acceptor, yield); }, asio::detached);
+            context, [&](const yield_context& yield) { accept_stackful(acceptor, yield); }, asio::detached);
     } else {
         asio::co_spawn(context, accept_stackless(acceptor), asio::detached);
     }
