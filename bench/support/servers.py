@@ -53,7 +53,8 @@ def running(command, core=None):
             raise DoesNotStart(f"{pathlib.Path(command[0]).name} does not listen, but says {line!r}")
         yield Server(process, int(match[1]))
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -104,14 +104,14 @@ class GrowthResult:
     def words(self, label):
         line = sorted(self.lines[label].items())
         (small, first), (large, last) = line[0], line[-1]
-        factor = self.factor(label)
-        change = "flat" if 1 / FLAT <= factor <= FLAT else f"x {factor:.2g}"
+        change = "flat" if self.is_flat(label) else f"x {self.factor(label):.2g}"
         return f"{change} ({short(first.value)} with {small:,}, {short(last.value)} with {large:,})"
 
+    def is_flat(self, label):
+        return self.factor(label) <= FLAT
+
     def explanation(self, label):
-        if 1 / FLAT <= self.factor(label) <= FLAT:
-            return "flat"
-        return self.growth.explained.get(label, "**not explained**")
+        return "flat" if self.is_flat(label) else self.growth.explained.get(label, "**not explained**")
 
     def told(self):
         return ([f"{label}: {self.words(label)}" for label in self.lines] +
