@@ -20,9 +20,9 @@ def quietly(*command, **options):
 
 
 def build():
-    """A release build, up to date."""
+    """A release build of benchmarks and examples, up to date."""
     quietly("cmake", "--preset", "release", cwd=ROOT)
-    quietly("cmake", "--build", "--preset", "release", cwd=ROOT)
+    quietly("cmake", "--build", "--preset", "release", "--target", "bench/all", "examples/all", cwd=ROOT)
 
 
 def install(*sections):

@@ -160,7 +160,7 @@ class Beside:
         self.n, self.key, self.sleeping, self.scale = n, key, sleeping, scale
 
     def seconds(self, settings):
-        return (2.5 + self.n * 2e-5) / 5  # shared by about so many
+        return (2 + self.n * 8e-6) / 5  # shared by about so many
 
     def measure(self, settings):
         command = (program("growth"), str(self.n), *(["--sleeping"] if self.sleeping else []))

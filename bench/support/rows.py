@@ -60,6 +60,7 @@ class Row:
     floor_name: str = ""
     peers: dict = dataclasses.field(default_factory=dict)
     grows: str = ""  # the name of a Growth
+    line: str = ""  # and of the line of it; the first, if not given
 
 
 @dataclasses.dataclass
@@ -128,11 +129,14 @@ MICRO = [
                "Boost.Fiber": Micro("peer_boost_fiber", "boost_fiber_round_trip"),
                "State Threads": Micro("peer_state_threads", "state_threads_round_trip"),
                "Go": go("QueueRoundTrip"), "gevent": Gevent("round_trip")}, grows=QUEUES),
-    Row("uncontended lock + unlock", "ns", bench("lock/uncontended"), [AtMost(5)], grows=UNCONTENDED),
-    Row("uncontended acquire + release", "ns", bench("semaphore/uncontended"), [AtMost(5)], grows=UNCONTENDED),
-    Row("uncontended put + get of an int", "ns", bench("queue/put_get"), [AtMost(5)], grows=UNCONTENDED),
+    Row("uncontended lock + unlock", "ns", bench("lock/uncontended"), [AtMost(5)], grows=UNCONTENDED, line="lock"),
+    Row("uncontended acquire + release", "ns", bench("semaphore/uncontended"), [AtMost(5)], grows=UNCONTENDED,
+        line="semaphore"),
+    Row("uncontended put + get of an int", "ns", bench("queue/put_get"), [AtMost(5)], grows=UNCONTENDED,
+        line="queue put + get"),
     Row("timer set + cancel, 100,000 others pending", "ns", bench("timer/set_and_cancel"), [AtMost(40)], grows=TIMERS),
-    Row("checkpoint() when nothing is up", "ns", bench("checkpoint/quiet"), [AtMost(1)], grows=UNCONTENDED),
+    Row("checkpoint() when nothing is up", "ns", bench("checkpoint/quiet"), [AtMost(1)], grows=UNCONTENDED,
+        line="checkpoint"),
     Row("offload of an empty job, round trip", "ns", bench("offload/empty/real_time"), [Times(1.3)],
         Micro("threads", "futex_and_eventfd_round_trip/real_time"), "futex + eventfd", grows=OUTSIDE),
     Row("offload, burst of 64, per job", "ns", bench("offload/burst/real_time", "per_job"), [AtMost(2000)], grows=OUTSIDE),
@@ -147,7 +151,8 @@ MICRO = [
     Row("starting and parking one of a million", "ns", Output("parked", "1000000", find=r"(\d+) ns each to start", lasts=0),
         [Times(1.5)], Output("page_touch", "1000000", find=r"(\d+) ns each", lasts=0), "a page touched", grows=STARTS),
     Row("cached 4 KiB file read", "ns", bench("file/cached_read"), [Times(1.15)], bench("file/bare_preadv2"),
-        "preadv2(RWF_NOWAIT)", {"pread": bench("file/bare_pread")}, OUTSIDE),
+        "preadv2(RWF_NOWAIT)", {"pread": bench("file/bare_pread")}, OUTSIDE,
+        "cached 4 KiB read"),
     Row("cold 4 KiB file read, 64 at once", "ns", bench("file/cold_reads/real_time", "per_read"), [],
         ColdReadsByFio(), "fio, io_uring", {"64 threads": bench("file/cold_reads_by_threads/real_time", "per_read")}),
 ]
@@ -245,8 +250,11 @@ GROWTH = [
                          "Closed loops: who asks waits for all that asked before, so latency is connections / throughput.")),
 ]
 
-if not {row.grows for row in ROWS} - {""} <= {growth.name for growth in GROWTH}:
-    raise SystemExit("a row names a growth that is not there")
+LINES = {growth.name: list(growth.lines) for growth in GROWTH}
+for row in ROWS:
+    row.line = row.line or LINES.get(row.grows, [""])[0]
+    if row.grows and row.line not in LINES.get(row.grows, []):
+        raise SystemExit(f"{row.name}: there is no growth {row.grows}, {row.line}")
 
 
 def chosen(entries, pattern):

@@ -117,9 +117,8 @@ class GrowthResult:
         return ([f"{label}: {self.words(label)}" for label in self.lines] +
                 [f"{label}, {size:,}: {why}" for (label, size), why in self.why_not.items()])
 
-    def brief(self):
-        """For the table of rows: the first line, which is ours."""
-        label = next(iter(self.growth.lines))
+    def brief(self, label):
+        """For the table of rows."""
         if label not in self.lines:
             return "not measured"
         return f"[{self.words(label)}]({file_name(self.growth.name)})"
@@ -148,7 +147,7 @@ def file_name(name):
 
 def heading(about):
     text = f"{about['machine']}, {about['compiler']}. {about['when']}, {about['minutes']} minutes, medians of {about['rounds']} rounds"
-    text += " (least-most)"
+    text += f" (least-most), of growth {about['growth_rounds']}"
     text += ", `--quick`" if about["quick"] else ""
     text += f". Load average at the start {about['load_average']:.2f}."
     if about["busy_cores"] > TOO_BUSY:
@@ -161,7 +160,7 @@ def table(results, growths, about):
     lines = ["| what | unit | target | floor | ours | ours / floor | verdict | peers | grows |", "|---" * 9 + "|"]
     for result in results:
         row = result.row
-        grows = by_name[row.grows].brief() if row.grows in by_name else "-"
+        grows = by_name[row.grows].brief(row.line) if row.grows in by_name else "-"
         cells = [row.name, row.unit, result.target(), result.floor(), result.ours(), result.ratio(), result.verdict(),
                  result.peers(about["peers"]), grows]
         lines.append("| " + " | ".join(cells) + " |")
@@ -183,8 +182,9 @@ def write(directory, about, results, growths):
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("*.svg"):
         old.unlink()
-    text = [heading(about), table(results, growths, about)]
+    text = [heading(about)]
     if results:
+        text.append(table(results, growths, about))
         (directory / "overview.svg").write_text(overview(results))
         text.append("![ours, floors and peers](overview.svg)")
     measured = [growth for growth in growths if growth.lines]
