@@ -356,15 +356,62 @@ class SystemCalls(Served):
     def measure(self, settings):
         with tempfile.TemporaryDirectory() as directory:
             counts = pathlib.Path(directory, "counts")
-            command = [program("strace"), "-f", "-c", "-o", str(counts), *command_of(self.words)]
             try:
-                with servers.running(command) as server:
-                    seen = self.load(server, settings.long_load_seconds)
-                    for pid in server.family()[1:]:
-                        os.kill(pid, signal.SIGTERM)
-                    server.process.wait(timeout=20)
+                with servers.running(command_of(self.words), SERVER_CORE) as server:
+                    seen = self.traced_load(server, counts, settings.long_load_seconds)
             except servers.DoesNotStart as problem:
                 raise Unavailable(str(problem)) from None
             rows = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", counts.read_text(), re.M)
         calls = sum(int(count) for count, name in rows if self.for_requests.match(name)) - 2 * self.connections
         return Sample(calls / max(seen["requests"], 1), seen["errors"])
+
+    def traced_load(self, server, counts, seconds):
+        strace = subprocess.Popen([program("strace"), "-f", "-c", "-o", str(counts), "-p", str(server.pid)],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            time.sleep(0.5)  # it attaches to every thread
+            if strace.poll() is not None:
+                raise Unavailable(strace.stderr.read().strip())
+            return self.load(server, seconds)
+        finally:
+            strace.send_signal(signal.SIGINT)
+            strace.wait(timeout=20)
+
+
+class Crawl:
+    """A crawl of cppreference's pages, as they were installed and are served here: its wall time in s, its peak
+    of memory in MiB, or how many pages it found."""
+
+    site = pathlib.Path("/usr/share/cppreference/doc/html")
+    clients = {
+        "crawler": lambda url, into: [program("crawler"), url, "--connections", "64", "--list", f"{into}/pages"],
+        "wget": lambda url, into: [program("wget"), "-q", "-r", "-np", "-l", "inf", "-e", "robots=off", "-P", into, url],
+    }
+
+    def __init__(self, client, figure, latency=0):
+        self.client, self.figure, self.latency = client, figure, latency
+
+    def seconds(self, settings):
+        return 2.0
+
+    def measure(self, settings):
+        if not self.site.is_dir():
+            raise Unavailable("no cppreference-doc-en-html here")
+        seen = settings.shared(self.figure, (self.client, self.latency), self.crawl)
+        return Sample(seen[self.figure])
+
+    def crawl(self):
+        command = [program("static_server"), "--root", str(self.site), "--latency", str(self.latency)]
+        with servers.running(command) as server, tempfile.TemporaryDirectory() as directory:
+            words = self.clients[self.client](f"http://127.0.0.1:{server.port}/en/index.html", directory)
+            began = time.monotonic()
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
+            took = time.monotonic() - began
+            process.returncode = os.waitstatus_to_exitcode(status)  # waited for already
+            if process.returncode not in (0, 8):  # 8: wget met a dead link
+                raise Unavailable(f"{self.client} ended with {process.returncode}")
+            listed = pathlib.Path(directory, "pages")
+            found = (len(listed.read_text().splitlines()) if listed.is_file() else
+                     sum(file.is_file() for file in pathlib.Path(directory).rglob("*")))
+        return {"seconds": took, "peak_mib": used.ru_maxrss / 1024, "pages": found}

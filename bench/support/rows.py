@@ -3,8 +3,8 @@
 import dataclasses
 import re
 
-from probes import (Beside, ColdReadsByFio, CpuPerRequest, Gevent, IdleConnections, LargeFile, Micro, OpenLoop, Output, P99,
-                    SystemCalls, go)
+from probes import (Beside, ColdReadsByFio, CpuPerRequest, Crawl, Gevent, IdleConnections, LargeFile, Micro, OpenLoop,
+                    Output, P99, SystemCalls, go)
 
 # --- targets --------------------------------------------------------------------------------------------
 
@@ -39,6 +39,30 @@ class Times:
             return None
         ratio = figures["ours"].value / figures[self.of].value
         return ratio >= self.factor if self.at_least else ratio <= self.factor
+
+
+@dataclasses.dataclass
+class Same:
+    """As the floor."""
+
+    def words(self, unit):
+        return "as many as the floor"
+
+    def holds(self, figures):
+        return figures["ours"].samples == figures["floor"].samples if "floor" in figures else None
+
+
+@dataclasses.dataclass
+class AboveFloor:
+    """At most so much more than the floor."""
+
+    more: float
+
+    def words(self, unit):
+        return f"<= floor + {self.more:.3g} {unit}"
+
+    def holds(self, figures):
+        return figures["ours"].value <= figures["floor"].value + self.more if "floor" in figures else None
 
 
 @dataclasses.dataclass
@@ -194,7 +218,17 @@ SERVERS = [
                                                   ("p99", "ms", "p99_ms", 1, False))),
 ]
 
-ROWS = MICRO + SERVERS
+PAGES = 4389
+
+CRAWLS = [
+    Row("crawl of cppreference on loopback, pages found", "", Crawl("crawler", "pages"), [Same()], Crawl("wget", "pages"), "wget -r"),
+    Row("crawl of it, wall time", "s", Crawl("crawler", "seconds"), [Times(0.6)], Crawl("wget", "seconds"), "wget -r"),
+    Row("crawl of it, 20 ms each response, 64 connections", "s", Crawl("crawler", "seconds", latency=20),
+        [AboveFloor(1.15 * PAGES * 0.020 / 64)], Crawl("crawler", "seconds"), "no latency"),
+    Row("crawl of it, peak memory", "MiB", Crawl("crawler", "peak_mib"), [AtMost(64)]),
+]
+
+ROWS = MICRO + SERVERS + CRAWLS
 
 # --- growth -----------------------------------------------------------------------------------------------
 
