@@ -134,7 +134,7 @@ def go(name, once=False, find=r"([\d.]+) ns/op", scale=1.0):
     """A benchmark of peers/go_test.go."""
     time_ = "1x" if once else "200ms"
     return Output("go_micro", "-test.bench", f"^Benchmark{name}$", "-test.cpu", "1", "-test.benchtime", time_,
-                  find=find, lasts=8 if once else 1, scale=scale)
+                  find=find, lasts=5 if once else 1, scale=scale)
 
 
 class Gevent(Output):

@@ -167,7 +167,7 @@ MICRO = [
     Row("most allocations of a socket read, write, wait, sleep, lock, queue of ints", "", Micro(
         "grove_bench", *COUNTED_AS_FREE, counter="allocs/op"), [AtMost(0)]),
     Row("one of a million parked greenlets, guard page included", "KiB",
-        Output("parked", "1000000", find=r"([\d.]+) KiB resident", lasts=10), [AtMost(4.8)],
+        Output("parked", "1000000", find=r"([\d.]+) KiB resident", lasts=6), [AtMost(4.8)],
         Output("page_touch", "1000000", find=r"([\d.]+) KiB resident", lasts=4), "a touched page",
         {"Go (no guard)": go("Parked", once=True, find=r"([\d.]+) KiB/each"),
          "Boost.Fiber (30,000)": Micro("peer_boost_fiber", "boost_fiber_parked/iterations:1", counter="KiB"),
