@@ -4,10 +4,12 @@
 #include <grove/core/timeout.hpp>
 #include <grove/core/wait_list.hpp>
 
+#include "core/gil_state.hpp"
 #include "support/grove_test.hpp"
 
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -96,6 +98,24 @@ GROVE_TEST_REAL("a computing greenlet hands it over at a checkpoint within an in
     CHECK(got_it);
     CHECK(gil.stats().forced_handovers >= 1);
     grove::allow_threads([&] { native.join(); });
+}
+
+GROVE_TEST_REAL("threads get it in the order in which they asked for it") {
+    auto& state = grove::detail::GilAccess::state(grove::gil());
+    std::string order;
+    std::vector<std::thread> threads;
+    for (const char name : {'a', 'b', 'c', 'd', 'e'}) {
+        const int waiting = state.waiting;
+        threads.emplace_back([&, name, here = grove::this_runtime()] {
+            const std::scoped_lock held{here.gil()};
+            order += name;
+        });
+        while (state.waiting == waiting) std::this_thread::yield();
+    }
+    grove::allow_threads([&] {
+        for (auto& thread : threads) thread.join();
+    });
+    CHECK(order == "abcde");
 }
 
 GROVE_TEST_REAL("greenlets that only switch hand it over too") {

@@ -4,6 +4,7 @@
 #include <grove/core/timeout.hpp>
 #include <grove/core/wait_list.hpp>
 
+#include "core/scheduler.hpp"
 #include "support/child_process.hpp"
 #include "support/grove_test.hpp"
 
@@ -133,6 +134,19 @@ GROVE_TEST_REAL("a sleep on the real clock is never short") {
     }
 }
 
+GROVE_TEST_REAL("a sleep of nothing lets the others run") {
+    int others = 0;
+    auto other = spawn([&] {
+        for (;; ++others) grove::yield();
+    });
+    for (int i = 0; i < 10; ++i) grove::sleep(0s);
+    grove::sleep(-1s);
+    grove::sleep(grove::Clock::now());
+    CHECK(others >= 11);
+    other.kill();
+    other.join();
+}
+
 TEST_CASE("on a plain thread sleep, yield and now work") {
     const auto start = grove::now();
     grove::sleep(2ms);
@@ -149,6 +163,24 @@ GROVE_TEST_REAL("checkpoint lets others run when the time slice is used up") {
     const auto give_up = grove::Clock::now() + 10s;
     while (!others_ran && grove::Clock::now() < give_up) grove::checkpoint();
     CHECK(others_ran);
+}
+
+GROVE_TEST_REAL("at the end of a slice whoever is due meanwhile runs before the next slice") {
+    const auto due = grove::Clock::now() + 2ms;
+    bool woke = false;
+    spawn([&] {
+        grove::sleep(due);
+        woke = true;
+    });
+    grove::yield();  // it sleeps now
+    const auto& scheduler = *grove::detail::Scheduler::here();
+    for (;;) {
+        const auto turns = scheduler.turns();
+        const bool is_due = grove::Clock::now() >= due;
+        grove::checkpoint();
+        if (is_due && scheduler.turns() != turns) break;
+    }
+    CHECK(woke);
 }
 
 GROVE_TEST_REAL("checkpoint lets due timers fire and a time-out strike a computing greenlet") {

@@ -48,10 +48,11 @@ std::size_t read_eight(File& file) {
 /// A disk that does not answer until it is told to. What is in memory it does not know.
 class StuckDisk final : public grove::detail::Os {
 public:
-    ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override {
+    ssize_t read_at(
+        int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept override {
         if (flags != 0) return -EAGAIN;
         wait();
-        return broken ? -EIO : Os::read_at(fd, into, size, offset, flags);
+        return broken ? -EIO : Os::read_at(fd, parts, count, offset, flags);
     }
     int open(const char* path, int flags, mode_t mode) noexcept override {
         if (opens_stick) wait();

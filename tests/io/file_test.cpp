@@ -90,6 +90,50 @@ GROVE_TEST("read_at and write_at leave the position alone") {
     CHECK(file.position() == 10);
 }
 
+GROVE_TEST("several places in memory are read and written by one call") {
+    const Scratch scratch;
+    File file = File::open(scratch / "a", OpenMode::read_write);
+    const std::array from{bytes("head "), bytes(""), bytes("body "), bytes("tail")};
+    CHECK(file.write_some(from) == 14);
+    CHECK(file.position() == 14);
+    CHECK(file.write_at(10, std::array{bytes("T"), bytes("A")}) == 2);
+
+    std::string head(5, '\0');
+    std::string rest(20, '\0');
+    const std::array into{room(head), room(rest)};
+    CHECK(file.read_at(0, into) == 14);
+    CHECK(head == "head ");
+    CHECK(rest.substr(0, 9) == "body TAil");
+    file.seek(5);
+    CHECK(file.read_some(into) == 9);
+    CHECK(head == "body ");
+    CHECK(rest.substr(0, 4) == "TAil");
+    CHECK(file.read_some(into) == 0);
+    CHECK(file.read_at(0, std::span<const std::span<std::byte>>{}) == 0);
+
+    const std::vector many(20, bytes("x"));
+    CHECK(file.write_at(0, many) == 16);
+    std::error_code ec;
+    (void)File{}.read_some(into, ec);
+    CHECK(ec == Errc::closed);
+}
+
+GROVE_TEST("a large piece is copied elsewhere, and nothing of it is lost") {
+    const Scratch scratch;
+    std::string contents(3 << 20, '\0');
+    for (std::size_t i = 0; i < contents.size(); ++i) contents[i] = static_cast<char>(i * 31 >> 8U);
+    File file = File::open(scratch / "a", OpenMode::read_write);
+    const auto& scheduler = *grove::detail::Scheduler::here();
+    auto before = scheduler.switches();
+    CHECK(file.write_at(0, bytes(contents)) == contents.size());
+    CHECK(scheduler.switches() > before);
+    std::string read(contents.size(), '\0');
+    before = scheduler.switches();
+    CHECK(file.read_at(0, room(read)) == contents.size());
+    CHECK(scheduler.switches() > before);
+    CHECK(read == contents);
+}
+
 GROVE_TEST("the modes") {
     const Scratch scratch;
     put(scratch / "old", "old contents");
@@ -200,6 +244,25 @@ GROVE_TEST("what is in memory is read without a switch, unless the slice is spen
     auto other = spawn([&] { other_ran = true; });
     for (int i = 0; i < 100; ++i) (void)file.read_at(0, room(text));
     CHECK(other_ran);
+}
+
+GROVE_TEST("what is large counts by its size: others, and timers, do not wait for 64 copies of it") {
+    const Scratch scratch;
+    std::string text(256 * 1024, 'x');
+    put(scratch / "a", text);
+    File file = File::open(scratch / "a");
+    (void)grove::read_file(scratch / "a");
+    grove::yield();
+    const auto turns_before = grove::stats().turns;
+    int others = 0;
+    auto other = spawn([&] {
+        for (;; ++others) grove::yield();
+    });
+    for (int i = 0; i < 16; ++i) REQUIRE(file.read_at(0, room(text)) == text.size());
+    CHECK(others >= 12);
+    CHECK(grove::stats().turns - turns_before >= 5);  // of the hub, who looks at the clock
+    other.kill();
+    other.join();
 }
 
 // --- Errors ---------------------------------------------------------------------------------------

@@ -117,6 +117,31 @@ struct Receive {
     UdpSocket peer = UdpSocket::bind(any_port);
 };
 
+/// The receiver's queue is full.
+struct SendTo {
+    SendTo() {
+        std::error_code ec;
+        while (!ec) (void)socket.send_to(to, bytes("x"), ec, 0ms);
+    }
+    std::error_code run(Deadline by) {
+        std::error_code ec;
+        (void)socket.send_to(to, bytes("y"), ec, by);
+        return ec;
+    }
+    void help() {
+        std::array<std::byte, 16> buffer;
+        (void)receiver.receive_from(buffer);
+    }
+    void check() {
+        help();
+        CHECK_FALSE(run(patience));
+    }
+    static constexpr bool is_silent = true;
+    const Endpoint to = Endpoint::parse("unix:@grove-await-sweep-datagrams");
+    UdpSocket receiver = UdpSocket::bind(to);
+    UdpSocket socket = UdpSocket::bind(Endpoint::parse("unix:@grove-await-sweep-sender"));
+};
+
 struct SelectReadiness {
     std::error_code run(Deadline by) {
         const auto chosen =
@@ -160,6 +185,20 @@ struct Resolve {
     }
     static constexpr bool is_silent = true;
     static inline std::atomic<bool> answers{false};
+};
+
+/// Waits for the name, then for the connection.
+struct ConnectByName : Resolve {
+    std::error_code run(Deadline by) {
+        std::error_code ec;
+        (void)Socket::connect("name", listener.local().port(), ec, by);
+        return ec;
+    }
+    void check() {
+        help();
+        CHECK_FALSE(run(patience));
+    }
+    Listener listener = Listener::bind(any_port);
 };
 
 // --- TLS --------------------------------------------------------------------------------------------
@@ -309,8 +348,10 @@ SWEEP_AND_DEADLINE(ReadLine)
 SWEEP_AND_DEADLINE(Connect)
 SWEEP_AND_DEADLINE(Accept)
 SWEEP_AND_DEADLINE(Receive)
+SWEEP_AND_DEADLINE(SendTo)
 SWEEP_AND_DEADLINE(SelectReadiness)
 SWEEP_AND_DEADLINE(Resolve)
+SWEEP_AND_DEADLINE(ConnectByName)
 SWEEP(ShakeHands<true>)
 SWEEP(ShakeHands<false>)
 SWEEP_AND_DEADLINE(ReadTls)

@@ -23,6 +23,20 @@ FaultyOs::Next FaultyOs::next(Call call, std::size_t bytes) noexcept {
     return {0, bytes};
 }
 
+std::pair<int, std::vector<iovec>> FaultyOs::next_vector(Call call,
+                                                         const iovec* parts,
+                                                         std::size_t count) noexcept {
+    std::vector<iovec> kept{parts, parts + count};
+    std::size_t size = 0;
+    for (const iovec& part : kept) size += part.iov_len;
+    auto [error, left] = next(call, size);
+    for (iovec& part : kept) {
+        part.iov_len = std::min(part.iov_len, left);
+        left -= part.iov_len;
+    }
+    return {error, std::move(kept)};
+}
+
 // --- the calls that carry bytes -------------------------------------------------------------------
 
 ssize_t FaultyOs::receive(int fd, void* into, std::size_t size) noexcept {
@@ -36,16 +50,8 @@ ssize_t FaultyOs::send(int fd, const void* from, std::size_t size) noexcept {
 }
 
 ssize_t FaultyOs::send_vector(int fd, const iovec* parts, std::size_t count) noexcept {
-    std::vector<iovec> kept{parts, parts + count};
-    std::size_t size = 0;
-    for (const iovec& part : kept) size += part.iov_len;
-    auto [error, left] = next(Call::send_vector, size);
-    if (error) return -error;
-    for (iovec& part : kept) {
-        part.iov_len = std::min(part.iov_len, left);
-        left -= part.iov_len;
-    }
-    return real_.send_vector(fd, kept.data(), kept.size());
+    const auto [error, kept] = next_vector(Call::send_vector, parts, count);
+    return error ? -error : real_.send_vector(fd, kept.data(), kept.size());
 }
 
 ssize_t FaultyOs::receive_from(
@@ -197,15 +203,16 @@ int FaultyOs::open(const char* path, int flags, mode_t mode) noexcept {
     return error ? -error : real_.open(path, flags, mode);
 }
 
-ssize_t FaultyOs::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept {
-    const auto [error, most] = next(Call::read_at, size);
-    return error ? -error : real_.read_at(fd, into, most, offset, flags);
+ssize_t FaultyOs::read_at(
+    int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
+    const auto [error, kept] = next_vector(Call::read_at, parts, count);
+    return error ? -error : real_.read_at(fd, kept.data(), kept.size(), offset, flags);
 }
 
 ssize_t FaultyOs::write_at(
-    int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
-    const auto [error, most] = next(Call::write_at, size);
-    return error ? -error : real_.write_at(fd, from, most, offset, flags);
+    int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
+    const auto [error, kept] = next_vector(Call::write_at, parts, count);
+    return error ? -error : real_.write_at(fd, kept.data(), kept.size(), offset, flags);
 }
 
 ssize_t FaultyOs::send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {

@@ -111,9 +111,10 @@ public:
     int reap_process(int pidfd, siginfo_t*) noexcept override;
     int poll(pollfd*, nfds_t, Deadline) noexcept override;
     int open(const char* path, int flags, mode_t mode) noexcept override;
-    ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept override;
+    ssize_t read_at(
+        int fd, const iovec*, std::size_t count, std::uint64_t offset, int flags) noexcept override;
     ssize_t write_at(
-        int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept override;
+        int fd, const iovec*, std::size_t count, std::uint64_t offset, int flags) noexcept override;
     ssize_t send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept override;
     int sync(int fd) noexcept override;
     int truncate(int fd, std::uint64_t size) noexcept override;
@@ -141,6 +142,8 @@ private:
 
     /// Counts a call and says what becomes of it.
     Next next(Call, std::size_t bytes = 0) noexcept;
+    /// The pieces that may go: all of them, cut to what this call may move.
+    std::pair<int, std::vector<iovec>> next_vector(Call, const iovec*, std::size_t count) noexcept;
 
     detail::Os& real_;
     std::vector<Fault> faults_;

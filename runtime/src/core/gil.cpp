@@ -26,6 +26,7 @@ void note_new_holder(GilState& state) noexcept {
     if (state.holder.load(std::memory_order_relaxed) == &thread_mark) return;
     state.holder.store(&thread_mark, std::memory_order_relaxed);
     state.switch_number.fetch_add(1, std::memory_order_relaxed);
+    state.switched_at.store(Clock::now(), std::memory_order_relaxed);
 }
 
 bool take_if_free(GilState& state) noexcept {
@@ -38,27 +39,65 @@ void note_hold(GilState& state, Clock::duration hold) noexcept {
     if (ns > state.longest_hold_ns.load(std::memory_order_relaxed)) state.longest_hold_ns = ns;
 }
 
+}  // namespace
+
+/// A place in the line of those who wait. Requires, for all of it: the mutex.
+class GilState::Waiter {
+public:
+    explicit Waiter(GilState& state) noexcept : state_{state}, previous_{state.last} {
+        (previous_ ? previous_->next_ : state.first) = this;
+        state.last = this;
+        state.waiting.fetch_add(1, std::memory_order_seq_cst);
+    }
+    ~Waiter() {
+        state_.waiting.fetch_sub(1, std::memory_order_seq_cst);
+        (previous_ ? previous_->next_ : state_.first) = next_;
+        (next_ ? next_->previous_ : state_.last) = previous_;
+    }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    [[nodiscard]] bool is_first() const noexcept { return previous_ == nullptr; }
+    /// Until it is called, or that moment.
+    void wait(std::unique_lock<std::mutex>& lock, Clock::time_point until) { called_.wait_until(lock, until); }
+
+    static void call_first(GilState& state) noexcept {
+        if (state.first) state.first->called_.notify_one();
+    }
+    static void call_all(GilState& state) noexcept {
+        for (Waiter* waiter = state.first; waiter; waiter = waiter->next_) waiter->called_.notify_one();
+    }
+
+private:
+    GilState& state_;
+    Waiter* previous_;
+    Waiter* next_ = nullptr;
+    std::condition_variable called_;
+};
+
+namespace {
+
 /// Waits until the Gil was free and is ours; false if the runtime ended.
 GROVE_COLD bool take_slow(GilState& state) noexcept {
     std::unique_lock lock{state.mutex};
-    state.waiting.fetch_add(1, std::memory_order_seq_cst);
-    auto holder_seen_at = Clock::now();
-    while (!take_if_free(state)) {
+    GilState::Waiter me{state};
+    const auto came_at = Clock::now();
+    for (;;) {
+        const auto since = std::max(state.switched_at.load(std::memory_order_relaxed), came_at);
+        if (me.is_first() && take_if_free(state)) break;
         if (state.ended) {
-            state.waiting.fetch_sub(1, std::memory_order_seq_cst);
+            state.taken.notify_all();
             return false;
         }
-        const auto seen = state.switch_number.load(std::memory_order_relaxed);
         const std::chrono::microseconds interval{state.interval_us.load(std::memory_order_relaxed)};
-        const auto result = state.freed.wait_for(lock, interval);
-        const bool same_holder = state.switch_number.load(std::memory_order_relaxed) == seen;
-        if (!same_holder) note_hold(state, Clock::now() - std::exchange(holder_seen_at, Clock::now()));
-        if (result == std::cv_status::timeout && same_holder && state.locked) {
+        if (Clock::now() >= since + interval && state.locked) {
             state.breaker.fetch_or(breaker_bit::drop_request, std::memory_order_relaxed);
+            me.wait(lock, Clock::now() + interval);
+        } else {
+            me.wait(lock, since + interval);
         }
     }
-    note_hold(state, Clock::now() - holder_seen_at);
-    state.waiting.fetch_sub(1, std::memory_order_seq_cst);
+    note_hold(state, Clock::now() - std::max(state.switched_at.load(std::memory_order_relaxed), came_at));
     note_new_holder(state);
     state.taken.notify_all();
     return true;
@@ -75,7 +114,7 @@ void take(GilState& state) {
 /// Wakes who waits; on request, waits until one of them has had it.
 GROVE_COLD void free_slow(GilState& state) noexcept {
     std::unique_lock lock{state.mutex};
-    state.freed.notify_one();
+    GilState::Waiter::call_first(state);
     if (!(state.breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request)) return;
     state.breaker.fetch_and(~breaker_bit::drop_request, std::memory_order_relaxed);
     state.forced.fetch_add(1, std::memory_order_relaxed);
@@ -106,7 +145,7 @@ void GilAccess::end(Gil& gil) noexcept {
     const std::scoped_lock lock{state.mutex};
     state.ended = true;
     state.scheduler = nullptr;
-    state.freed.notify_all();
+    GilState::Waiter::call_all(state);
     set_held(state.outer);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grove/base/time.hpp>
 #include <grove/core/gil.hpp>
 
 #include <atomic>
@@ -18,17 +19,16 @@ inline constexpr std::uint32_t signalled = 4;     ///< the running greenlet was 
 inline constexpr std::uint32_t ticker_idle = 8;   ///< nobody watches time slices at present
 }  // namespace breaker_bit
 
-/// The inside of a Gil, after CPython's ceval_gil.c.
+/// The inside of a Gil, after CPython's ceval_gil.c, but that waiters stand in a line (decisions/0022).
 ///
-/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn
-/// of its
-///   loop, nearly always without company), else by waiting on `freed`.
+/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn of
+///   its loop, nearly always without company), else by the first in the line, who is called when it is freed.
 /// - A waiter that has seen the same holder for a whole interval sets drop_request in the breaker.
-/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else,
-/// on
+/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else, on
 ///   many cores, it would win the race to take it back, and the waiter starve.
-/// - There is no queue among the waiters.
 struct GilState {
+    class Waiter;
+
     explicit GilState(std::chrono::microseconds interval) noexcept : interval_us{interval.count()} {}
 
     std::atomic<std::uint32_t> breaker{0};
@@ -39,8 +39,11 @@ struct GilState {
     std::atomic<std::int64_t> interval_us;
     std::atomic<bool> ended{false};
 
-    std::mutex mutex;
-    std::condition_variable freed;
+    std::atomic<Clock::time_point> switched_at{};  ///< when `holder` took it
+
+    std::mutex mutex;  ///< guards the line
+    Waiter* first = nullptr;
+    Waiter* last = nullptr;
     std::condition_variable taken;
 
     std::atomic<std::uint64_t> forced{0};

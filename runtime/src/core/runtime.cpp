@@ -56,7 +56,7 @@ void sleep(Deadline until) {
     if (!detail::running_greenlet) {
         const detail::GilReleased released;
         detail::os().poll(nullptr, 0, until);
-    } else if (until.at() <= detail::running_greenlet->scheduler->now()) {
+    } else if (until.passed()) {
         yield();
     } else {
         WaitList nobody_notifies;

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 namespace grove::detail {
 
@@ -23,8 +24,9 @@ namespace {
 // (bench switch/yield).
 constexpr std::int32_t switches_per_turn = 128;
 
-// So many I/O calls in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls
-// of a microsecond are a small part of a time slice.
+// So much I/O in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
+// microsecond are a small part of a time slice. A call that moves much counts by what it moves: see
+// spend_io().
 constexpr std::int32_t io_budget = 64;
 
 // While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.
@@ -84,6 +86,14 @@ void Scheduler::suspend() {
 
 void Scheduler::yield_now() {
     let_others_run(*running_greenlet);
+}
+
+/// To the hub, which looks at the clock and the loop, and back after all whom it finds there: they have waited
+/// for a whole slice already.
+void Scheduler::give_up_slice(GreenletState& g) {
+    check_leaving(g);
+    sliced_ = &g;
+    switch_to_hub(g);
 }
 
 void Scheduler::suspend_for(const char* what) {
@@ -238,11 +248,12 @@ void Scheduler::turn() noexcept {
     now_ = loop_->now();
     timers_.fire_due(now_);
     const bool guest_waits = guest_ && guest_->run_ready();
-    if (ready_.empty() && !guest_waits) {
+    if (ready_.empty() && !guest_waits && !sliced_) {
         if (!guest_ || guest_->fall_asleep()) sleep_in_loop();
     } else if (now_ - last_look_ >= look_interval) {
         look_at_loop();
     }
+    if (sliced_) make_ready(*std::exchange(sliced_, nullptr), GreenletState::Queued::yielded);
     if (profile_) {
         profile_->note_ready(ready_, now_);
     } else if (shuffle_seed_ != 0) {

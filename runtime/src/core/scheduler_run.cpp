@@ -223,8 +223,7 @@ void Scheduler::checkpoint_slow() {
     }
     if (up & breaker_bit::drop_request) GilAccess::hand_over(gil());
     if (up & breaker_bit::slice_used) {
-        switches_left_ = 0;  // through the hub, which looks at the loop
-        yield_now();
+        give_up_slice(g);
         throw_if_signalled(g);
     }
 }

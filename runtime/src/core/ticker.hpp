@@ -10,11 +10,11 @@ namespace grove::detail {
 
 class Scheduler;
 
-/// Notices that a greenlet has had its time slice: a native thread that looks once per slice whether anybody
-/// has been switched to, and if not raises the breaker. So checkpoint() itself reads no clock.
+/// Notices that a greenlet has had its time slice: a native thread that looks twice per slice whether anybody
+/// has been switched to, and if nobody was, twice in a row, raises the breaker. So checkpoint() itself reads no clock.
 ///
-/// It works only while checkpoints are used: after some ticks it puts ticker_idle into the breaker and
-/// sleeps, and the next checkpoint() sets it going again (a futex wake, 3 us in 10 ms).
+/// It works only while checkpoints are used: after some ticks it puts ticker_idle into the breaker, and if no
+/// checkpoint() answers, it sleeps; the next one sets it going again.
 class Ticker {
 public:
     Ticker(std::chrono::microseconds slice, Scheduler&);

@@ -70,7 +70,7 @@ public:
     [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
 
     bool run_ready() noexcept override {
-        if (!has_work() && !std::exchange(left_over_, false)) return false;
+        if (!news_ && has_nothing_to_run()) return false;
         const bool all = run_handlers();
         context_.restart();  // it stops when it has nothing left
         return !all;
@@ -78,45 +78,56 @@ public:
     /// As if a thread slept in it: who gives it work, on any thread, then also makes its descriptor readable.
     bool fall_asleep() noexcept override {
         const std::scoped_lock lock{inner_.*get(Mutex{})};
-        auto& operations = inner_.*get(Operations{});
-        auto& task = inner_.*get(ReactorTask{});
-        left_over_ = operations.front() != &task;
-        if (left_over_) return false;
-        operations.pop();
-        left_over_ = !operations.empty();
-        operations.push(&task);
-        if (left_over_) return false;
+        if (!only_reactor_left()) return false;
         inner_.*get(Awake{}) = false;
-        scheduler_.loop().rearm(fd_, Readiness::readable);
         return true;
     }
     [[nodiscard]] bool has_work() const noexcept override { return inner_.*get(OutstandingWork{}) > 0; }
 
 private:
-    /// The hub looks before it sleeps again, with work or without: what is not collected there stays
-    /// readable, and a loop that goes by states would never sleep.
-    void on_ready(Readiness) noexcept override { left_over_ = true; }
+    void on_ready(Readiness) noexcept override { news_ = true; }
 
-    /// Whether that was all.
+    /// Whether that was all. A look into the reactor is a system call: so, without news of it, not one more
+    /// than Asio itself makes (bench asio/post).
     bool run_handlers() noexcept {
         // Without work it would stop in the middle of what it collected.
         const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
             context_.get_executor()};
         for (int left = handlers_per_turn; left > 0; --left) {
             try {
-                if (context_.poll_one() == 0) return true;
+                if (context_.poll_one() == 0) {
+                    news_ = false;
+                    scheduler_.loop().rearm(fd_, Readiness::readable);
+                    return true;
+                }
             } catch (...) {  // a handler's; there is nobody to be unwound in the hub
                 log(Level::error, "a handler of Asio's threw: " + text_of(std::current_exception()));
             }
+            if (!news_ && has_nothing_to_run()) return true;
         }
         return false;
+    }
+
+    [[nodiscard]] bool has_nothing_to_run() noexcept {
+        const std::scoped_lock lock{inner_.*get(Mutex{})};
+        return only_reactor_left();
+    }
+    /// Besides its turn, which then is the last in the queue. Requires: the mutex.
+    [[nodiscard]] bool only_reactor_left() noexcept {
+        auto& operations = inner_.*get(Operations{});
+        auto& reactor = inner_.*get(ReactorTask{});
+        if (operations.front() != &reactor) return false;
+        operations.pop();
+        const bool only = operations.empty();
+        operations.push(&reactor);
+        return only;
     }
 
     Scheduler& scheduler_;
     boost::asio::io_context context_;
     AsioScheduler& inner_;
     int fd_;
-    bool left_over_ = false;  // something is there to be taken, though it may be no outstanding work
+    bool news_ = true;  // the reactor has something, though it may be no outstanding work
 };
 
 /// The end of an operation, on its way from another thread.

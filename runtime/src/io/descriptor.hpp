@@ -197,7 +197,7 @@ inline std::size_t Descriptor::conclude(Scheduler& scheduler,
     const auto count = static_cast<std::size_t>(result);
     const bool no_more = count < call.full && count > 0 && kind_ == Kind::stream && !hung_up_;
     no_more ? void(ready_[direction] = false) : pass_on(direction);
-    scheduler.spend_io();
+    scheduler.spend_io(count);
     ec.clear();
     return count;
 }

@@ -90,7 +90,19 @@ std::size_t File::read_some(std::span<std::byte> into, Deadline by) {
 }
 
 std::size_t File::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
-    return state_ ? state_->read_some(into, ec, by) : not_open(ec);
+    return state_ ? state_->read_some({into.data(), into.size()}, ec, by) : not_open(ec);
+}
+
+std::size_t File::read_some(Places into, Deadline by) {
+    const Named call{"read", state_.get()};
+    std::error_code ec;
+    const std::size_t n = read_some(into, ec, by);
+    call.throw_if(ec);
+    return n;
+}
+
+std::size_t File::read_some(Places into, std::error_code& ec, Deadline by) {
+    return state_ ? state_->read_some(detail::IoVector{into}, ec, by) : not_open(ec);
 }
 
 std::size_t File::write_some(std::span<const std::byte> from, Deadline by) {
@@ -102,7 +114,19 @@ std::size_t File::write_some(std::span<const std::byte> from, Deadline by) {
 }
 
 std::size_t File::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
-    return state_ ? state_->write_some(from, ec, by) : not_open(ec);
+    return state_ ? state_->write_some({from.data(), from.size()}, ec, by) : not_open(ec);
+}
+
+std::size_t File::write_some(Pieces from, Deadline by) {
+    const Named call{"write", state_.get()};
+    std::error_code ec;
+    const std::size_t n = write_some(from, ec, by);
+    call.throw_if(ec);
+    return n;
+}
+
+std::size_t File::write_some(Pieces from, std::error_code& ec, Deadline by) {
+    return state_ ? state_->write_some(detail::IoVector{from}, ec, by) : not_open(ec);
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) {
@@ -114,7 +138,19 @@ std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) {
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into, std::error_code& ec) {
-    return state_ ? state_->read_at(offset, into, ec, {}) : not_open(ec);
+    return state_ ? state_->read_at(offset, {into.data(), into.size()}, ec, {}) : not_open(ec);
+}
+
+std::size_t File::read_at(std::uint64_t offset, Places into) {
+    const Named call{"read", state_.get()};
+    std::error_code ec;
+    const std::size_t n = read_at(offset, into, ec);
+    call.throw_if(ec);
+    return n;
+}
+
+std::size_t File::read_at(std::uint64_t offset, Places into, std::error_code& ec) {
+    return state_ ? state_->read_at(offset, detail::IoVector{into}, ec, {}) : not_open(ec);
 }
 
 std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from) {
@@ -126,7 +162,19 @@ std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from
 }
 
 std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from, std::error_code& ec) {
-    return state_ ? state_->write_at(offset, from, ec, {}) : not_open(ec);
+    return state_ ? state_->write_at(offset, {from.data(), from.size()}, ec, {}) : not_open(ec);
+}
+
+std::size_t File::write_at(std::uint64_t offset, Pieces from) {
+    const Named call{"write", state_.get()};
+    std::error_code ec;
+    const std::size_t n = write_at(offset, from, ec);
+    call.throw_if(ec);
+    return n;
+}
+
+std::size_t File::write_at(std::uint64_t offset, Pieces from, std::error_code& ec) {
+    return state_ ? state_->write_at(offset, detail::IoVector{from}, ec, {}) : not_open(ec);
 }
 
 std::uint64_t File::position() const noexcept {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "io/io_vector.hpp"
 #include "platform/os.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -66,49 +66,54 @@ struct CloseCall final : FileCall {
     int fd;
 };
 
-// More than this in one call the kernel does not take anyway, and the ring has 32 bits for it.
-constexpr std::size_t most_at_once = std::size_t{1} << 30;
-
-/// Bytes between memory and a place in the file. Pointer: void* to read, const void* to write.
-template <class Pointer>
+/// Bytes between memory and a place in the file.
 struct TransferCall : FileCall {
-    TransferCall(const char* name, int f, Pointer m, std::size_t n, std::uint64_t at) noexcept
-        : FileCall{name, true}, fd{f}, memory{m}, size{std::min(n, most_at_once)}, offset{at} {}
+    TransferCall(const char* name, int f, const IoVector& m, std::uint64_t at) noexcept
+        : FileCall{name, true}, fd{f}, memory{m}, offset{at} {}
     ssize_t make_once(Os& system) noexcept final { return transfer(system, 0); }
-    /// Only what memory holds, or has room for.
-    ssize_t make_at_once(Os& system) noexcept { return transfer(system, RWF_NOWAIT); }
+    /// Only what memory holds, or has room for. Not for much: to copy it would hold up the others.
+    ssize_t make_at_once(Os& system) noexcept { return is_large() ? -EAGAIN : transfer(system, RWF_NOWAIT); }
 
     int fd;
-    Pointer memory;
-    std::size_t size;
+    const IoVector& memory;
     std::uint64_t offset;
 
 protected:
     ~TransferCall() = default;
 
+    [[nodiscard]] bool is_large() const noexcept { return memory.size() > most_copied_here; }
+    /// One that finds all in memory is done while it is submitted: the kernel's threads do the large ones.
+    void mark(io_uring_sqe* sqe) const noexcept {
+        if (is_large()) io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+    }
+
 private:
     virtual ssize_t transfer(Os&, int flags) noexcept = 0;
+
+    static constexpr std::size_t most_copied_here = std::size_t{1} << 20U;  // about 0.1 ms
 };
 
-struct ReadCall final : TransferCall<void*> {
-    ReadCall(int f, void* into, std::size_t n, std::uint64_t at) noexcept
-        : TransferCall{"File::read", f, into, n, at} {}
+struct ReadCall final : TransferCall {
+    ReadCall(int f, const IoVector& into, std::uint64_t at) noexcept
+        : TransferCall{"File::read", f, into, at} {}
     void prepare(io_uring_sqe* sqe) noexcept override {
-        io_uring_prep_read(sqe, fd, memory, static_cast<unsigned>(size), offset);
+        io_uring_prep_readv(sqe, fd, memory.parts(), static_cast<unsigned>(memory.count()), offset);
+        mark(sqe);
     }
     ssize_t transfer(Os& system, int flags) noexcept override {
-        return system.read_at(fd, memory, size, offset, flags);
+        return system.read_at(fd, memory.parts(), memory.count(), offset, flags);
     }
 };
 
-struct WriteCall final : TransferCall<const void*> {
-    WriteCall(int f, const void* from, std::size_t n, std::uint64_t at) noexcept
-        : TransferCall{"File::write", f, from, n, at} {}
+struct WriteCall final : TransferCall {
+    WriteCall(int f, const IoVector& from, std::uint64_t at) noexcept
+        : TransferCall{"File::write", f, from, at} {}
     void prepare(io_uring_sqe* sqe) noexcept override {
-        io_uring_prep_write(sqe, fd, memory, static_cast<unsigned>(size), offset);
+        io_uring_prep_writev(sqe, fd, memory.parts(), static_cast<unsigned>(memory.count()), offset);
+        mark(sqe);
     }
     ssize_t transfer(Os& system, int flags) noexcept override {
-        return system.write_at(fd, memory, size, offset, flags);
+        return system.write_at(fd, memory.parts(), memory.count(), offset, flags);
     }
 };
 

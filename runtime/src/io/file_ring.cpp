@@ -28,8 +28,8 @@ bool knows_our_calls(io_uring& ring) noexcept {
     io_uring_probe* const probe = io_uring_get_probe_ring(&ring);
     if (!probe) return false;
     bool all = true;
-    for (const int code : {IORING_OP_READ,
-                           IORING_OP_WRITE,
+    for (const int code : {IORING_OP_READV,
+                           IORING_OP_WRITEV,
                            IORING_OP_FSYNC,
                            IORING_OP_OPENAT,
                            IORING_OP_CLOSE,

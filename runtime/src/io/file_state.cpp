@@ -28,7 +28,7 @@ std::size_t FileState::transfer(Call&& call, bool& at_once, std::error_code& ec,
     if (at_once && scheduler && !scheduler->io_spent()) {
         const ssize_t count = call.make_at_once(os());
         if (count >= 0) {
-            scheduler->spend_io();
+            scheduler->spend_io(static_cast<std::size_t>(count));
             ec.clear();
             return static_cast<std::size_t>(count);
         }
@@ -50,7 +50,7 @@ ssize_t FileState::transfer_slow(Call& call, bool& at_once, Deadline by) {
     if (at_once && !tried) {
         const ssize_t count = call.make_at_once(os());
         if (count >= 0) {
-            if (scheduler) scheduler->spend_io();
+            if (scheduler) scheduler->spend_io(static_cast<std::size_t>(count));
             return count;
         }
     }
@@ -58,18 +58,15 @@ ssize_t FileState::transfer_slow(Call& call, bool& at_once, Deadline by) {
     return perform(call, by);
 }
 
-std::size_t FileState::read_at(std::uint64_t offset,
-                               std::span<std::byte> into,
-                               std::error_code& ec,
-                               Deadline by) {
-    return transfer(ReadCall{fd_, into.data(), into.size(), offset}, reads_at_once_, ec, by);
+std::size_t FileState::read_at(std::uint64_t offset, const IoVector& into, std::error_code& ec, Deadline by) {
+    return transfer(ReadCall{fd_, into, offset}, reads_at_once_, ec, by);
 }
 
 std::size_t FileState::write_at(std::uint64_t offset,
-                                std::span<const std::byte> from,
+                                const IoVector& from,
                                 std::error_code& ec,
                                 Deadline by) {
-    return transfer(WriteCall{fd_, from.data(), from.size(), offset}, writes_at_once_, ec, by);
+    return transfer(WriteCall{fd_, from, offset}, writes_at_once_, ec, by);
 }
 
 template <class Transfer>
@@ -87,11 +84,11 @@ std::size_t FileState::move(std::error_code& ec, Transfer&& transfer) {
     return count;
 }
 
-std::size_t FileState::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
+std::size_t FileState::read_some(const IoVector& into, std::error_code& ec, Deadline by) {
     return move(ec, [&] { return read_at(position, into, ec, by); });
 }
 
-std::size_t FileState::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
+std::size_t FileState::write_some(const IoVector& from, std::error_code& ec, Deadline by) {
     return move(ec, [&] { return write_at(position, from, ec, by); });
 }
 

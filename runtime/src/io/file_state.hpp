@@ -41,13 +41,10 @@ public:
     FileState(const FileState&) = delete;
     FileState& operator=(const FileState&) = delete;
 
-    std::size_t read_some(std::span<std::byte> into, std::error_code& ec, Deadline);
-    std::size_t write_some(std::span<const std::byte> from, std::error_code& ec, Deadline);
-    std::size_t read_at(std::uint64_t offset, std::span<std::byte> into, std::error_code& ec, Deadline);
-    std::size_t write_at(std::uint64_t offset,
-                         std::span<const std::byte> from,
-                         std::error_code& ec,
-                         Deadline);
+    std::size_t read_some(const IoVector& into, std::error_code& ec, Deadline);
+    std::size_t write_some(const IoVector& from, std::error_code& ec, Deadline);
+    std::size_t read_at(std::uint64_t offset, const IoVector& into, std::error_code& ec, Deadline);
+    std::size_t write_at(std::uint64_t offset, const IoVector& from, std::error_code& ec, Deadline);
     /// make_call(fd) gives a count or -errno; the descriptor stays meanwhile. Blocks.
     template <class MakeCall>
     std::size_t use(std::error_code& ec, MakeCall&& make_call);

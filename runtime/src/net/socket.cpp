@@ -5,13 +5,13 @@
 #include <grove/net/socket.hpp>
 
 #include "core/greenlet_internal.hpp"
+#include "io/io_vector.hpp"
 #include "net/connect_race.hpp"
 #include "net/socket_state.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -229,19 +229,11 @@ std::size_t Socket::write_some(std::span<const std::byte> from, Deadline by) {
 std::size_t Socket::write_some(std::span<const std::span<const std::byte>> pieces,
                                std::error_code& ec,
                                Deadline by) {
-    std::array<iovec, 16> parts;  // what is beyond waits for the next call
-    std::size_t count = 0;
-    std::size_t size = 0;
-    for (const auto piece : pieces) {
-        if (piece.empty()) continue;
-        parts[count++] = {const_cast<std::byte*>(piece.data()), piece.size()};
-        size += piece.size();
-        if (count == parts.size()) break;
-    }
-    if (size == 0) return ec.clear(), 0;
+    const detail::IoVector all{pieces};
+    if (all.size() == 0) return ec.clear(), 0;
     if (!state_) return detail::closed(ec);
-    const detail::IoCall call{"Socket::write_some", size, [&parts, count](int fd) noexcept {
-                                  return os().send_vector(fd, parts.data(), count);
+    const detail::IoCall call{"Socket::write_some", all.size(), [&all](int fd) noexcept {
+                                  return os().send_vector(fd, all.parts(), all.count());
                               }};
     return state_->write(call, ec, by);
 }

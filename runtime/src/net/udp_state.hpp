@@ -48,21 +48,20 @@ private:
 // ---------------------------------------------------------------------------------------------
 
 /// When there is room again at a Unix socket, the system tells those who are connected to it, and nobody
-/// else: to the others their own socket looks writable all the time. So we look again and again. The first
-/// time at once, whatever another receiver has told the cache.
+/// else: to the others their own socket looks writable all the time, and each look is an edge of its own. So
+/// we do not wait for the loop, but look again and again.
 template <class Function>
 std::size_t UdpState::send_with_pauses(const char* what, Function f, std::error_code& ec, Deadline by) {
     using namespace std::chrono_literals;
-    for (auto pause = 0ms;; pause = std::clamp(2 * pause, 1ms, 50ms)) {
-        const Deadline turn = std::min(by, Deadline{pause});
-        const IoCall call{what, 0, [&f, turn](int fd) noexcept -> ssize_t {
-                              const ssize_t result = f(fd);
-                              if (result != -EAGAIN || Scheduler::here()) return result;
-                              sleep(turn);  // on a plain thread, poll() would not
-                              return -ETIMEDOUT;
-                          }};
-        const std::size_t n = write(call, ec, turn);
-        if (ec != std::errc::timed_out || by.passed()) return n;  // if closed, this is gone
+    const IoCall look{what, 0, [&f](int fd) noexcept -> ssize_t {
+                          const ssize_t result = f(fd);
+                          return result == -EAGAIN ? -ETIMEDOUT : result;
+                      }};
+    const Pin pin{*this};
+    for (auto pause = 1ms;; pause = std::min(2 * pause, 50ms)) {
+        const std::size_t n = write(look, ec, by);
+        if (ec != std::errc::timed_out || by.passed()) return n;
+        sleep(std::min(by, Deadline{pause}));
     }
 }
 

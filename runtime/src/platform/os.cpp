@@ -271,14 +271,13 @@ int Os::open_at(int directory, const char* path, int flags, std::uint64_t resolv
     return or_errno(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
 }
 
-ssize_t Os::read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept {
-    const iovec part{into, size};
-    return or_errno(::preadv2(fd, &part, 1, static_cast<off_t>(offset), flags));
+ssize_t Os::read_at(int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
+    return or_errno(::preadv2(fd, parts, static_cast<int>(count), static_cast<off_t>(offset), flags));
 }
 
-ssize_t Os::write_at(int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept {
-    const iovec part{const_cast<void*>(from), size};  // only read
-    return or_errno(::pwritev2(fd, &part, 1, static_cast<off_t>(offset), flags));
+ssize_t Os::write_at(
+    int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
+    return or_errno(::pwritev2(fd, parts, static_cast<int>(count), static_cast<off_t>(offset), flags));
 }
 
 ssize_t Os::send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {

@@ -73,9 +73,10 @@ public:
     /// openat2(2): resolve has its RESOLVE_ flags.
     virtual int open_at(int directory, const char* path, int flags, std::uint64_t resolve) noexcept;
     /// flags: RWF_NOWAIT takes what memory holds, and fails with EAGAIN or EOPNOTSUPP instead of waiting.
-    virtual ssize_t read_at(int fd, void* into, std::size_t size, std::uint64_t offset, int flags) noexcept;
+    virtual ssize_t read_at(
+        int fd, const iovec*, std::size_t count, std::uint64_t offset, int flags) noexcept;
     virtual ssize_t write_at(
-        int fd, const void* from, std::size_t size, std::uint64_t offset, int flags) noexcept;
+        int fd, const iovec*, std::size_t count, std::uint64_t offset, int flags) noexcept;
     /// Into a non-blocking socket, of which EAGAIN speaks; waits for the disk. Never sends SIGPIPE.
     virtual ssize_t send_file(int socket, int file, std::uint64_t offset, std::size_t size) noexcept;
     virtual int sync(int fd) noexcept;

@@ -70,6 +70,19 @@ public:
     std::size_t write_at(std::uint64_t offset, std::span<const std::byte> from);
     std::size_t write_at(std::uint64_t offset, std::span<const std::byte> from, std::error_code& ec);
 
+    /// The same with several places in memory, one after the other, in one system call: the first 16 that are
+    /// not empty. The count is of all together. Block.
+    using Places = std::span<const std::span<std::byte>>;
+    using Pieces = std::span<const std::span<const std::byte>>;
+    std::size_t read_some(Places into, Deadline = {});
+    std::size_t read_some(Places into, std::error_code& ec, Deadline = {});
+    std::size_t write_some(Pieces from, Deadline = {});
+    std::size_t write_some(Pieces from, std::error_code& ec, Deadline = {});
+    std::size_t read_at(std::uint64_t offset, Places into);
+    std::size_t read_at(std::uint64_t offset, Places into, std::error_code& ec);
+    std::size_t write_at(std::uint64_t offset, Pieces from);
+    std::size_t write_at(std::uint64_t offset, Pieces from, std::error_code& ec);
+
     [[nodiscard]] std::uint64_t position() const noexcept;  ///< bytes from the beginning
     void seek(std::uint64_t position) noexcept;             ///< may lie behind the end
 
