@@ -36,7 +36,7 @@ void context_jump(benchmark::State& state) {
     for (auto _ : state) other = jump_fcontext(other, nullptr).fctx;
     show_per_jump(state, 2);
 }
-BENCHMARK(context_jump)->Repetitions(7)->ReportAggregatesOnly();
+BENCHMARK(context_jump);
 
 // A new context on a warm stack, into it and back: spawn + run + join can cost no less.
 void context_make_and_jump(benchmark::State& state) {
@@ -46,7 +46,7 @@ void context_make_and_jump(benchmark::State& state) {
         benchmark::DoNotOptimize(jump_fcontext(made, nullptr));
     }
 }
-BENCHMARK(context_make_and_jump)->Repetitions(7)->ReportAggregatesOnly();
+BENCHMARK(context_make_and_jump);
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // The floor of a hello server: one thread, one level-triggered epoll, no coroutines. A keep-alive request
-// costs recv + send + its share of an epoll_wait; each connection is registered once.
+// costs recv + send + its share of an epoll_wait; each connection is registered once. `epoll_hello [--port P]
+// [--close]`: with --close a connection ends after one answer.
 #include "listening.hpp"
 
 #include <netinet/tcp.h>
@@ -31,7 +32,8 @@ const std::string& many_answers() {
 
 class HelloServer {
 public:
-    explicit HelloServer(int listener) : listener_{listener}, epoll_{epoll_create1(EPOLL_CLOEXEC)} {
+    HelloServer(int listener, bool one_each)
+        : listener_{listener}, epoll_{epoll_create1(EPOLL_CLOEXEC)}, one_each_{one_each} {
         if (epoll_ < 0) fail("epoll_create1");
         control(EPOLL_CTL_ADD, listener_, EPOLLIN);
     }
@@ -67,8 +69,10 @@ private:
             const ssize_t n = recv(fd, buffer_.data(), buffer_.size(), 0);
             if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
             if (n <= 0) return drop(fd);
-            connection.owed +=
-                hello.size() * connection.requests.count({buffer_.data(), static_cast<std::size_t>(n)});
+            const std::size_t requests =
+                connection.requests.count({buffer_.data(), static_cast<std::size_t>(n)});
+            if (one_each_ && requests > 0) return answer_and_drop(fd);
+            connection.owed += hello.size() * requests;
         }
         if (!answer(fd, connection)) return drop(fd);
         if (const bool waits = connection.owed > 0; waits != connection.sending) {
@@ -90,6 +94,12 @@ private:
         return true;
     }
 
+    /// A new socket has room for it.
+    static void answer_and_drop(int fd) {
+        (void)send(fd, last_hello.data(), last_hello.size(), MSG_NOSIGNAL);
+        drop(fd);
+    }
+
     static void drop(int fd) { close(fd); }
 
     void control(int operation, int fd, std::uint32_t events) {
@@ -101,6 +111,7 @@ private:
 
     int listener_;
     int epoll_;
+    bool one_each_;
     std::vector<Connection> connections_;  // by descriptor
     std::array<char, 4096> buffer_;
 };
@@ -108,5 +119,7 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    HelloServer{listen_on(port_of(argc, argv), SOCK_NONBLOCK)}.serve();
+    const bool one_each = argc > 1 && std::string_view{argv[argc - 1]} == "--close";
+    const std::uint16_t port = port_of(one_each ? argc - 1 : argc, argv);
+    HelloServer{listen_on(port, SOCK_NONBLOCK), one_each}.serve();
 }

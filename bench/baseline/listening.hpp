@@ -18,6 +18,10 @@
 constexpr std::string_view hello =
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
 
+constexpr std::string_view last_hello =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nConnection: close\r\n\r\nHello, "
+    "World!";
+
 /// Counts the blank lines that end requests without a body, wherever the reads were cut.
 class RequestCounter {
 public:

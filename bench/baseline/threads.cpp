@@ -15,11 +15,11 @@
 
 namespace {
 
-// Compare with spawn/spawn_run_join.
+// Compare with spawn/run_join.
 void thread_spawn_join(benchmark::State& state) {
     for (auto _ : state) std::thread{[] {}}.join();
 }
-BENCHMARK(thread_spawn_join)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(thread_spawn_join)->UseRealTime();
 
 /// A ball two threads play to each other until one stops.
 class Ball {
@@ -55,7 +55,7 @@ void condition_variable_ping_pong(benchmark::State& state) {
     ball.stop();
     partner.join();
 }
-BENCHMARK(condition_variable_ping_pong)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(condition_variable_ping_pong)->UseRealTime();
 
 // The same with two semaphores. Compare with semaphore/ping_pong.
 void std_semaphore(benchmark::State& state) {
@@ -73,7 +73,7 @@ void std_semaphore(benchmark::State& state) {
     ping.release();
     partner.join();
 }
-BENCHMARK(std_semaphore)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(std_semaphore)->UseRealTime();
 
 /// A number threads sleep on, without the spinning of std::atomic::wait.
 class Futex {
@@ -91,7 +91,7 @@ private:
 };
 
 // A job goes to a sleeping thread by futex, its end comes back to an event loop by eventfd: the floor of an
-// empty offload(). Compare with offload/offload_empty.
+// empty offload(). Compare with offload/empty.
 void futex_and_eventfd_round_trip(benchmark::State& state) {
     constexpr std::uint32_t stop = ~std::uint32_t{0};
     Futex jobs;
@@ -122,7 +122,7 @@ void futex_and_eventfd_round_trip(benchmark::State& state) {
     close(epoll);
     close(done);
 }
-BENCHMARK(futex_and_eventfd_round_trip)->UseRealTime()->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(futex_and_eventfd_round_trip)->UseRealTime();
 
 }  // namespace
 

@@ -6,7 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-// Through Asio and back: the price of a token operation. Beside baseline/asio_spawn.
+// Through Asio and back: the price of a token operation. Beside peers/asio.
 void asio_post(benchmark::State& state) {
     boost::asio::io_context& context = grove::asio_context();
     for (auto _ : state) boost::asio::post(context, grove::use_greenlet);

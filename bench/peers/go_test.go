@@ -1,8 +1,11 @@
-// bench queue/round_trip, switch/yield and spawn/run_join with Go: go test -bench . -cpu 1
+// bench queue/round_trip, switch/yield, spawn/run_join and parked with Go: go test -bench . -cpu 1
 package peers
 
 import (
+	"os"
+	"regexp"
 	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -41,5 +44,30 @@ func BenchmarkSpawnJoin(b *testing.B) {
 	for i := 0; i < b.N; i++ {
 		go func() { done <- struct{}{} }()
 		<-done
+	}
+}
+
+func residentKiB() int {
+	status, _ := os.ReadFile("/proc/self/status")
+	size, _ := strconv.Atoi(string(regexp.MustCompile(`VmRSS:\s+(\d+)`).FindSubmatch(status)[1]))
+	return size
+}
+
+// A million goroutines that wait. To be run once: -benchtime 1x
+func BenchmarkParked(b *testing.B) {
+	const count = 1000000
+	wake, ended := make(chan struct{}), make(chan struct{})
+	before := residentKiB()
+	for i := 0; i < count; i++ {
+		go func() {
+			<-wake
+			ended <- struct{}{}
+		}()
+	}
+	runtime.Gosched()
+	b.ReportMetric(float64(residentKiB()-before)/count, "KiB/each")
+	close(wake)
+	for i := 0; i < count; i++ {
+		<-ended
 	}
 }

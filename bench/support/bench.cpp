@@ -3,15 +3,26 @@
 #include <grove/core/runtime.hpp>
 
 #include "core/scheduler.hpp"
+#include "support/system_calls.hpp"
 
 #include <cmath>
 #include <cstdlib>
 #include <new>
 #include <string_view>
 
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(label) (void)(label)
+#endif
+
 namespace {
 
 constinit thread_local std::uint64_t allocations = 0;
+
+/// The benchmark that runs.
+std::string this_row;
 
 std::uint64_t switches() noexcept {
     const auto* scheduler = grove::detail::Scheduler::here();
@@ -31,20 +42,28 @@ std::string row_name(std::string_view file, std::string_view function) {
 benchmark::internal::Benchmark* register_in_runtime(const char* file,
                                                     const char* function,
                                                     void (*body)(benchmark::State&)) {
-    return benchmark::RegisterBenchmark(row_name(file, function).c_str(), [body](benchmark::State& state) {
+    const std::string row = row_name(file, function);
+    return benchmark::RegisterBenchmark(row.c_str(), [row, body](benchmark::State& state) {
+        this_row = row;
         grove::run([&] { body(state); });
     });
 }
 
 // --- counting ---------------------------------------------------------------------------------------
 
-Counted::Counted(benchmark::State& state) : state_{state}, allocations_{allocations}, switches_{switches()} {}
+Counted::Counted(benchmark::State& state)
+    : state_{state}, allocations_{allocations}, switches_{switches()}, system_calls_{system_calls()} {
+    CALLGRIND_ZERO_STATS;
+}
 
 Counted::~Counted() {
+    const std::string label = this_row + ' ' + std::to_string(state_.iterations());
+    CALLGRIND_DUMP_STATS_AT(label.c_str());
     const auto per_round = [this](std::uint64_t count) {
         return std::round(1000.0 * static_cast<double>(count) / static_cast<double>(state_.iterations())) /
                1000;
     };
+    state_.counters["syscalls/op"] = per_round(system_calls() - system_calls_);
     state_.counters["allocs/op"] = per_round(allocations - allocations_);
     state_.counters["switches/op"] = per_round(switches() - switches_);
 }

@@ -16,8 +16,10 @@ benchmark::internal::Benchmark* register_in_runtime(const char* file,
                                                     const char* function,
                                                     void (*body)(benchmark::State&));
 
-/// While it lives, counts what this thread allocates and how often its runtime switches; its end adds
-/// allocs/op and switches/op to the row, to the nearest thousandth, so that what happens once does not count.
+/// While it lives, counts what this thread allocates, what it asks of the kernel (support/system_calls.hpp),
+/// and how often its runtime switches; its end adds allocs/op, syscalls/op and switches/op to the row, to the
+/// nearest thousandth, so that what happens once does not count. Under callgrind its end dumps the
+/// instructions of its life, under the name of the row and the number of its rounds.
 class Counted {
 public:
     explicit Counted(benchmark::State& state);
@@ -29,6 +31,7 @@ private:
     benchmark::State& state_;
     std::uint64_t allocations_;
     std::uint64_t switches_;
+    std::uint64_t system_calls_;
 };
 
 /// Adds a counter: what one of the n parts of each round costs.
