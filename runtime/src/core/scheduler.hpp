@@ -115,8 +115,10 @@ public:
     /// others nor keeps a kill away. What was moved counts as switches too: the hub, which looks at the
     /// clock, does not wait until each of many greenlets has copied its 256 KiB (bench ticker).
     void spend_io(std::size_t bytes) noexcept {
-        const auto pieces = static_cast<std::int32_t>(std::min<std::size_t>(bytes >> 12U, 1U << 20U));
-        io_left_ -= 1 + pieces;
+        --io_left_;
+        if (bytes < 4096) return;
+        const auto pieces = static_cast<std::int32_t>(bytes >> 12U);  // no call moves more than 2 GiB
+        io_left_ -= pieces;
         switches_left_ -= pieces;
     }
     [[nodiscard]] bool io_spent() const noexcept { return io_left_ <= 0; }
