@@ -268,10 +268,12 @@ class OpenLoop(Served):
 
 
 class IdleConnections(Served):
-    """KiB resident for each connection that has asked once and waits."""
+    """KiB resident for each connection that has asked once, and nothing for some seconds since."""
+
+    silence = 3  # seconds
 
     def seconds(self, settings):
-        return 0.6 + self.connections * 4e-4
+        return 0.6 + self.silence + self.connections * 4e-4
 
     def measure(self, settings):
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -286,6 +288,7 @@ class IdleConnections(Served):
         first = [ask(server.port) for _ in range(4)]  # whatever a server needs once
         before = server.memory_kib()
         held = [ask(server.port) for _ in range(self.connections)]
+        time.sleep(self.silence)
         each = (server.memory_kib() - before) / self.connections
         for connection in first + held:
             connection.close()

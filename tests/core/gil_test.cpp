@@ -165,6 +165,50 @@ TEST_CASE("a thread that waits for the Gil of a runtime that ends gets closed") 
     CHECK(closed);
 }
 
+TEST_CASE("a runtime ends while threads lock its Gil, hold it, post and call: each is told") {
+    std::vector<std::thread> threads;
+    std::atomic<int> closed{0};
+    const auto until_closed = [&closed](auto step) {
+        try {
+            for (;;) step();
+        } catch (const std::system_error& e) {
+            if (e.code() == grove::Errc::closed) ++closed;
+        }
+    };
+    int done = 0;  // under the Gil
+    grove::run([&] {
+        const auto here = grove::this_runtime();
+        for (int i = 0; i < 2; ++i) {
+            threads.emplace_back([=, &done] {
+                until_closed([&] {
+                    const std::scoped_lock held{here.gil()};
+                    for (int k = 0; k < 100; ++k) grove::checkpoint();
+                    ++done;
+                });
+            });
+            threads.emplace_back([=, &done] {
+                until_closed([&] {
+                    if (!here.post([&done] { ++done; })) {
+                        throw std::system_error{make_error_code(grove::Errc::closed)};
+                    }
+                    std::this_thread::sleep_for(1us);  // as long as posts come, there is work
+                });
+            });
+            threads.emplace_back([=, &done] {
+                until_closed([&] {
+                    here.call([&done] {
+                        grove::sleep(1us);
+                        ++done;
+                    });
+                });
+            });
+        }
+        while (done < 1000) grove::sleep(1ms);
+    });
+    for (auto& thread : threads) thread.join();
+    CHECK(closed == 6);
+}
+
 TEST_CASE("gil and this_runtime outside of a runtime are a logic_error") {
     CHECK_THROWS_AS((void)grove::gil(), std::logic_error);
     CHECK_THROWS_AS((void)grove::this_runtime(), std::logic_error);

@@ -29,6 +29,9 @@ constexpr std::int32_t switches_per_turn = 128;
 // spend_io().
 constexpr std::int32_t io_budget = 64;
 
+// Threads that post without end must not keep the greenlets waiting.
+constexpr int posts_per_turn = 256;
+
 // While greenlets stay ready, the loop is looked at this often. A look costs about 0.3 us.
 constexpr auto look_interval = std::chrono::microseconds{100};
 
@@ -88,8 +91,8 @@ void Scheduler::yield_now() {
     let_others_run(*running_greenlet);
 }
 
-/// To the hub, which looks at the clock and the loop, and back after all whom it finds there: they have waited
-/// for a whole slice already.
+/// To the hub, which looks at the clock and the loop, and back after all whom it finds there: they have
+/// waited for a whole slice already.
 void Scheduler::give_up_slice(GreenletState& g) {
     check_leaving(g);
     sliced_ = &g;
@@ -271,7 +274,7 @@ void Scheduler::sleep_in_loop() noexcept {
     const Clock::time_point until = timers_.next();
     if (until == Clock::time_point::max() && !may_be_woken()) return report_deadlock();
     hub_sleeps_.store(true, std::memory_order_seq_cst);  // from here on, who posts also wakes
-    if (inbox_.empty() && stop_signal_.load(std::memory_order_relaxed) == heeded_signal_) {
+    if (!has_posts() && stop_signal_.load(std::memory_order_relaxed) == heeded_signal_) {
         asleep_ = true;
         const auto slept_from = loop_->now();
         gil_state_->held_ns.fetch_add((slept_from - held_since_).count(), std::memory_order_relaxed);
@@ -293,18 +296,24 @@ void Scheduler::sleep_in_loop() noexcept {
 }
 
 bool Scheduler::may_be_woken() const noexcept {
-    return outside_ > 0 || (guest_ && guest_->has_work()) || !inbox_.empty() ||
+    return outside_ > 0 || (guest_ && guest_->has_work()) || has_posts() ||
            control_->refs.load(std::memory_order_seq_cst) > 0 ||
            gil_state_->waiting.load(std::memory_order_seq_cst) > 0 ||
            stop_signal_.load(std::memory_order_relaxed) != heeded_signal_;
 }
 
 void Scheduler::drain_inbox() noexcept {
-    for (InboxNode* node = inbox_.take_all(); node;) {
-        InboxNode* const next = node->next;
-        node->run(*node);
-        node = next;
+    for (int left = posts_per_turn; left > 0; --left) {
+        if (!taken_posts_) taken_posts_ = inbox_.take_all();
+        if (!taken_posts_) return;
+        InboxNode& node = *taken_posts_;
+        taken_posts_ = node.next;
+        node.run(node);
     }
+}
+
+bool Scheduler::has_posts() const noexcept {
+    return taken_posts_ || !inbox_.empty();
 }
 
 void Scheduler::post(InboxNode& node) noexcept {

@@ -214,6 +214,7 @@ private:
     void sleep_in_loop() noexcept;
     [[nodiscard]] bool may_be_woken() const noexcept;
     void drain_inbox() noexcept;
+    [[nodiscard]] bool has_posts() const noexcept;
     void tell_of_stop() noexcept;
     void heed_stop_signal() noexcept;
     void shuffle_ready() noexcept;
@@ -240,7 +241,8 @@ private:
     bool asleep_ = false;             // the hub waits in the loop, without the Gil
 
     // Touched each turn.
-    GreenletState* sliced_ = nullptr;  // has used up its slice, and goes to the end of the queue
+    InboxNode* taken_posts_ = nullptr;  // out of the inbox, but for a later turn
+    GreenletState* sliced_ = nullptr;   // has used up its slice, and goes to the end of the queue
     std::atomic<std::uint64_t> turns_{0};
     Clock::time_point now_{};
     Clock::time_point last_look_{};

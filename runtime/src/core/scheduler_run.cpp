@@ -152,7 +152,7 @@ void Scheduler::drain_greenlets() noexcept {
         while (live_ > live_daemons_) suspend_for("the end of the others");
         kill_rest(true);
         while (live_ > 0) suspend_for("the end of the daemons");
-        if (inbox_.empty() && refuses_posts) return;
+        if (!has_posts() && refuses_posts) return;
         refuse_posts();
         refuses_posts = true;
         drain_inbox();

@@ -5,6 +5,7 @@
 #include "io/unique_fd.hpp"
 
 #include <fcntl.h>
+#include <type_traits>
 
 namespace grove {
 
@@ -56,6 +57,21 @@ private:
     detail::FileState* file_;
 };
 
+/// What f(ec) gives; throws if it set ec.
+template <class Function>
+auto named(const char* operation, detail::FileState* file, Function f) {
+    const Named call{operation, file};
+    std::error_code ec;
+    if constexpr (std::is_void_v<decltype(f(ec))>) {
+        f(ec);
+        call.throw_if(ec);
+    } else {
+        const auto result = f(ec);
+        call.throw_if(ec);
+        return result;
+    }
+}
+
 }  // namespace
 
 File File::open(const std::filesystem::path& path, OpenMode mode) {
@@ -82,11 +98,7 @@ File File::adopt(int fd) {
 }
 
 std::size_t File::read_some(std::span<std::byte> into, Deadline by) {
-    const Named call{"read", state_.get()};
-    std::error_code ec;
-    const std::size_t n = read_some(into, ec, by);
-    call.throw_if(ec);
-    return n;
+    return named("read", state_.get(), [&](std::error_code& ec) { return read_some(into, ec, by); });
 }
 
 std::size_t File::read_some(std::span<std::byte> into, std::error_code& ec, Deadline by) {
@@ -94,11 +106,7 @@ std::size_t File::read_some(std::span<std::byte> into, std::error_code& ec, Dead
 }
 
 std::size_t File::read_some(Places into, Deadline by) {
-    const Named call{"read", state_.get()};
-    std::error_code ec;
-    const std::size_t n = read_some(into, ec, by);
-    call.throw_if(ec);
-    return n;
+    return named("read", state_.get(), [&](std::error_code& ec) { return read_some(into, ec, by); });
 }
 
 std::size_t File::read_some(Places into, std::error_code& ec, Deadline by) {
@@ -106,11 +114,7 @@ std::size_t File::read_some(Places into, std::error_code& ec, Deadline by) {
 }
 
 std::size_t File::write_some(std::span<const std::byte> from, Deadline by) {
-    const Named call{"write", state_.get()};
-    std::error_code ec;
-    const std::size_t n = write_some(from, ec, by);
-    call.throw_if(ec);
-    return n;
+    return named("write", state_.get(), [&](std::error_code& ec) { return write_some(from, ec, by); });
 }
 
 std::size_t File::write_some(std::span<const std::byte> from, std::error_code& ec, Deadline by) {
@@ -118,11 +122,7 @@ std::size_t File::write_some(std::span<const std::byte> from, std::error_code& e
 }
 
 std::size_t File::write_some(Pieces from, Deadline by) {
-    const Named call{"write", state_.get()};
-    std::error_code ec;
-    const std::size_t n = write_some(from, ec, by);
-    call.throw_if(ec);
-    return n;
+    return named("write", state_.get(), [&](std::error_code& ec) { return write_some(from, ec, by); });
 }
 
 std::size_t File::write_some(Pieces from, std::error_code& ec, Deadline by) {
@@ -130,11 +130,7 @@ std::size_t File::write_some(Pieces from, std::error_code& ec, Deadline by) {
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) {
-    const Named call{"read", state_.get()};
-    std::error_code ec;
-    const std::size_t n = read_at(offset, into, ec);
-    call.throw_if(ec);
-    return n;
+    return named("read", state_.get(), [&](std::error_code& ec) { return read_at(offset, into, ec); });
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into, std::error_code& ec) {
@@ -142,11 +138,7 @@ std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into, std::
 }
 
 std::size_t File::read_at(std::uint64_t offset, Places into) {
-    const Named call{"read", state_.get()};
-    std::error_code ec;
-    const std::size_t n = read_at(offset, into, ec);
-    call.throw_if(ec);
-    return n;
+    return named("read", state_.get(), [&](std::error_code& ec) { return read_at(offset, into, ec); });
 }
 
 std::size_t File::read_at(std::uint64_t offset, Places into, std::error_code& ec) {
@@ -154,11 +146,7 @@ std::size_t File::read_at(std::uint64_t offset, Places into, std::error_code& ec
 }
 
 std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from) {
-    const Named call{"write", state_.get()};
-    std::error_code ec;
-    const std::size_t n = write_at(offset, from, ec);
-    call.throw_if(ec);
-    return n;
+    return named("write", state_.get(), [&](std::error_code& ec) { return write_at(offset, from, ec); });
 }
 
 std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from, std::error_code& ec) {
@@ -166,11 +154,7 @@ std::size_t File::write_at(std::uint64_t offset, std::span<const std::byte> from
 }
 
 std::size_t File::write_at(std::uint64_t offset, Pieces from) {
-    const Named call{"write", state_.get()};
-    std::error_code ec;
-    const std::size_t n = write_at(offset, from, ec);
-    call.throw_if(ec);
-    return n;
+    return named("write", state_.get(), [&](std::error_code& ec) { return write_at(offset, from, ec); });
 }
 
 std::size_t File::write_at(std::uint64_t offset, Pieces from, std::error_code& ec) {
@@ -186,11 +170,7 @@ void File::seek(std::uint64_t position) noexcept {
 }
 
 std::uint64_t File::size() const {
-    const Named call{"size of", state_.get()};
-    std::error_code ec;
-    const std::uint64_t bytes = size(ec);
-    call.throw_if(ec);
-    return bytes;
+    return named("size of", state_.get(), [&](std::error_code& ec) { return size(ec); });
 }
 
 std::uint64_t File::size(std::error_code& ec) const {
@@ -206,10 +186,7 @@ std::uint64_t File::size(std::error_code& ec) const {
 }
 
 void File::resize(std::uint64_t bytes) {
-    const Named call{"resize", state_.get()};
-    std::error_code ec;
-    resize(bytes, ec);
-    call.throw_if(ec);
+    named("resize", state_.get(), [&](std::error_code& ec) { resize(bytes, ec); });
 }
 
 void File::resize(std::uint64_t bytes, std::error_code& ec) {
@@ -222,10 +199,7 @@ void File::resize(std::uint64_t bytes, std::error_code& ec) {
 }
 
 void File::sync() {
-    const Named call{"sync", state_.get()};
-    std::error_code ec;
-    sync(ec);
-    call.throw_if(ec);
+    named("sync", state_.get(), [&](std::error_code& ec) { sync(ec); });
 }
 
 void File::sync(std::error_code& ec) {
@@ -237,10 +211,7 @@ void File::sync(std::error_code& ec) {
 }
 
 void File::close() {
-    const Named call{"close", state_.get()};
-    std::error_code ec;
-    close(ec);
-    call.throw_if(ec);
+    named("close", state_.get(), [&](std::error_code& ec) { close(ec); });
 }
 
 void File::close(std::error_code& ec) {
