@@ -30,3 +30,4 @@ void run_case(void (*body)(), Time, Order);
 #define GROVE_TEST(name) GROVE_TEST_CASE(name, DOCTEST_ANONYMOUS(grove_test_body_), simulated, shuffled)
 #define GROVE_TEST_FIFO(name) GROVE_TEST_CASE(name, DOCTEST_ANONYMOUS(grove_test_body_), simulated, fifo)
 #define GROVE_TEST_REAL(name) GROVE_TEST_CASE(name, DOCTEST_ANONYMOUS(grove_test_body_), real, shuffled)
+#define GROVE_TEST_REAL_FIFO(name) GROVE_TEST_CASE(name, DOCTEST_ANONYMOUS(grove_test_body_), real, fifo)
