@@ -59,7 +59,9 @@ public:
 
     [[nodiscard]] bool is_first() const noexcept { return previous_ == nullptr; }
     /// Until it is called, or that moment.
-    void wait(std::unique_lock<std::mutex>& lock, Clock::time_point until) { called_.wait_until(lock, until); }
+    void wait(std::unique_lock<std::mutex>& lock, Clock::time_point until) {
+        called_.wait_until(lock, until);
+    }
 
     static void call_first(GilState& state) noexcept {
         if (state.first) state.first->called_.notify_one();

@@ -21,11 +21,12 @@ inline constexpr std::uint32_t ticker_idle = 8;   ///< nobody watches time slice
 
 /// The inside of a Gil, after CPython's ceval_gil.c, but that waiters stand in a line (decisions/0022).
 ///
-/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn of
-///   its loop, nearly always without company), else by the first in the line, who is called when it is freed.
+/// - `locked` is the lock: taken by a compare-exchange when free (the runtime's thread takes it once per turn
+///   of its loop, nearly always without company), else by the first in the line, who is called when it is
+///   freed.
 /// - A waiter that has seen the same holder for a whole interval sets drop_request in the breaker.
-/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else, on
-///   many cores, it would win the race to take it back, and the waiter starve.
+/// - Forced switching: who gives the Gil up on request waits on `taken` until somebody else has had it; else,
+///   on many cores, it would win the race to take it back, and the waiter starve.
 struct GilState {
     class Waiter;
 
