@@ -5,6 +5,7 @@
 //   /io/50       waits 50 ms, as for an upstream
 //   /cpu/5000    computes for 5,000 us of its own CPU time
 //   /offload/5000  the same, in offload()
+//   /read/64     reads its body, of at most 64 KiB
 #include <grove/core/greenlet.hpp>
 #include <grove/core/offload.hpp>
 #include <grove/core/runtime.hpp>
@@ -86,6 +87,8 @@ void answer(grove::http::Request& request, grove::http::ResponseWriter& response
         compute(std::chrono::microseconds{amount});
     } else if (work == "/offload") {
         grove::offload([amount] { compute(std::chrono::microseconds{amount}); });
+    } else if (work == "/read") {
+        (void)request.body.read_all(std::size_t{amount} * 1024);
     } else if (work != "/hello") {
         response.status = 404;
     }

@@ -2,6 +2,7 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/wait_list.hpp>
 
+#include "core/hub_stack.hpp"
 #include "support/bench.hpp"
 
 #include <limits>
@@ -52,6 +53,16 @@ void switch_yield_floating_point(benchmark::State& state) {
     partner.join();
 }
 GROVE_BENCHMARK(switch_yield_floating_point);
+
+// A call on the hub's stack and back, as a parser is called: two switches.
+void switch_hub_stack(benchmark::State& state) {
+    grove::sleep(std::chrono::milliseconds{0});  // the hub has to have begun
+    Counted counted{state};
+    int calls = 0;
+    for (auto _ : state) grove::detail::on_hub_stack([&] { benchmark::DoNotOptimize(++calls); });
+    show_each(state, "switch", 2);
+}
+GROVE_BENCHMARK(switch_hub_stack);
 
 // Waiting and waking, which every primitive is built on: each round is two notifications and two switches.
 // Compare with baseline/condition_variable_ping_pong.

@@ -209,6 +209,26 @@ TEST_CASE("a runtime ends while threads lock its Gil, hold it, post and call: ea
     CHECK(closed == 6);
 }
 
+TEST_CASE("a runtime does not end before a thread that waits with its Gil in hand has come back and left") {
+    std::thread native;
+    bool left = false;  // under the Gil
+    bool spawned_ran = false;
+    grove::run([&] {
+        std::atomic<bool> entered{false};
+        native = std::thread{[&, here = grove::this_runtime()] {
+            const std::scoped_lock held{here.gil()};
+            entered = true;
+            grove::sleep(20ms);  // without the Gil, until then
+            spawn([&] { spawned_ran = true; });
+            left = true;
+        }};
+        while (!entered) grove::sleep(1ms);
+    });
+    CHECK(left);
+    CHECK(spawned_ran);
+    native.join();
+}
+
 TEST_CASE("gil and this_runtime outside of a runtime are a logic_error") {
     CHECK_THROWS_AS((void)grove::gil(), std::logic_error);
     CHECK_THROWS_AS((void)grove::this_runtime(), std::logic_error);

@@ -79,15 +79,16 @@ private:
 
 namespace {
 
-/// Waits until the Gil was free and is ours; false if the runtime ended.
-GROVE_COLD bool take_slow(GilState& state) noexcept {
+/// Waits until the Gil was free and is ours. False: the runtime has ended, or ends, and the caller was not
+/// there before.
+GROVE_COLD bool take_slow(GilState& state, bool comes_back) noexcept {
     std::unique_lock lock{state.mutex};
     GilState::Waiter me{state};
     const auto came_at = Clock::now();
     for (;;) {
         const auto since = std::max(state.switched_at.load(std::memory_order_relaxed), came_at);
         if (me.is_first() && take_if_free(state)) break;
-        if (state.ended) {
+        if (state.ended && !comes_back) {
             state.taken.notify_all();
             return false;
         }
@@ -105,12 +106,10 @@ GROVE_COLD bool take_slow(GilState& state) noexcept {
     return true;
 }
 
-void take(GilState& state) {
-    if (take_if_free(state)) {
-        note_new_holder(state);
-    } else if (!take_slow(state)) {
-        throw std::system_error{make_error_code(Errc::closed), "Gil::lock: the runtime has ended"};
-    }
+[[nodiscard]] bool take(GilState& state, bool comes_back) noexcept {
+    if ((state.ended && !comes_back) || !take_if_free(state)) return take_slow(state, comes_back);
+    note_new_holder(state);
+    return true;
 }
 
 /// Wakes who waits; on request, waits until one of them has had it.
@@ -134,30 +133,58 @@ Gil* GilAccess::held_by_this_thread() noexcept {
 }
 
 void GilAccess::relock(Gil& gil) noexcept {
-    gil.lock();
+    (void)gil.acquire(true);
+}
+
+void GilAccess::leave(Gil& gil) noexcept {
+    GilState& state = *gil.state_;
+    state.away.store(state.away.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    gil.unlock();
+}
+
+void GilAccess::come_back(Gil& gil) noexcept {
+    relock(gil);
+    GilState& state = *gil.state_;
+    state.away.store(state.away.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    if (!state.ended) return;
+    const std::scoped_lock lock{state.mutex};
+    state.taken.notify_all();
 }
 
 void GilAccess::hand_over(Gil& gil) noexcept {
-    gil.unlock();
-    relock(gil);
+    leave(gil);
+    come_back(gil);
+}
+
+void GilAccess::close(Gil& gil) noexcept {
+    GilState& state = *gil.state_;
+    {
+        const std::scoped_lock lock{state.mutex};
+        state.ended = true;
+        GilState::Waiter::call_all(state);
+    }
+    while (const int away = state.away) {
+        gil.unlock();
+        {
+            std::unique_lock lock{state.mutex};
+            state.taken.wait(lock, [&] { return state.away != away; });
+        }
+        relock(gil);
+    }
 }
 
 void GilAccess::end(Gil& gil) noexcept {
-    GilState& state = *gil.state_;
-    const std::scoped_lock lock{state.mutex};
-    state.ended = true;
-    state.scheduler = nullptr;
-    GilState::Waiter::call_all(state);
-    set_held(state.outer);
+    gil.state_->scheduler = nullptr;
+    set_held(gil.state_->outer);
 }
 
 GilReleased::GilReleased() noexcept : gil_{held_gil} {
-    if (gil_) gil_->unlock();
+    if (gil_) GilAccess::leave(*gil_);
 }
 
 GilReleased::~GilReleased() {
     const int error = errno;
-    if (gil_) GilAccess::relock(*gil_);
+    if (gil_) GilAccess::come_back(*gil_);
     errno = error;
 }
 
@@ -169,12 +196,18 @@ Gil::Gil(std::chrono::microseconds switch_interval)
 Gil::~Gil() = default;
 
 void Gil::lock() {
+    if (!acquire(false))
+        throw std::system_error{make_error_code(Errc::closed), "Gil::lock: the runtime has ended"};
+}
+
+bool Gil::acquire(bool comes_back) noexcept {
     GROVE_ASSERT(!held_here(), "Gil::lock: this thread holds it already");
     const int error = errno;
-    detail::take(*state_);
+    if (!detail::take(*state_, comes_back)) return false;
     state_->outer = detail::held_gil;
     detail::set_held(this);
     errno = error;
+    return true;
 }
 
 bool Gil::try_lock() noexcept {

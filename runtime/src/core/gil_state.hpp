@@ -38,7 +38,8 @@ struct GilState {
     std::atomic<const void*> holder{nullptr};     ///< the thread that has it, or had it last
     std::atomic<std::uint64_t> switch_number{0};  ///< changes of holder
     std::atomic<std::int64_t> interval_us;
-    std::atomic<bool> ended{false};
+    std::atomic<bool> ended{false};  ///< or about to: it waits for those who are away
+    std::atomic<int> away{0};        ///< threads that let go of it for a while. Written by its holders.
 
     std::atomic<Clock::time_point> switched_at{};  ///< when `holder` took it
 
@@ -60,11 +61,17 @@ struct GilAccess {
     static GilState& state(Gil& gil) noexcept { return *gil.state_; }
     /// The Gil this thread holds (the one taken last), or null.
     [[nodiscard]] static Gil* held_by_this_thread() noexcept;
-    /// lock() that cannot fail, for who held it before: the runtime waits until all have left.
+    /// lock() that cannot fail: for the runtime's thread, and in come_back().
     static void relock(Gil&) noexcept;
+    /// Lets go of it for a while: the runtime does not end before this thread has come back and unlocked it.
+    static void leave(Gil&) noexcept;
+    static void come_back(Gil&) noexcept;
     /// Gives it to who waits for it, and takes it back after that.
     static void hand_over(Gil&) noexcept;
-    /// The runtime has ended: whoever waits, or comes later, gets Errc::closed.
+    /// The runtime ends: whoever waits, or comes later, gets Errc::closed. Returns, with the Gil, when all
+    /// who were away have come back and left.
+    static void close(Gil&) noexcept;
+    /// The runtime has ended. Nobody will have it again. Requires: closed, and held.
     static void end(Gil&) noexcept;
 };
 

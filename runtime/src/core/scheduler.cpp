@@ -5,6 +5,7 @@
 #include "core/gil_state.hpp"
 #include "core/greenlet_extras.hpp"
 #include "core/greenlet_internal.hpp"
+#include "core/hub_stack.hpp"
 #include "core/native_pool.hpp"
 #include "core/profile.hpp"
 #include "core/runtime_control.hpp"
@@ -104,6 +105,14 @@ void Scheduler::suspend_for(const char* what) {
     g.waits_for = what;
     g.waits_since = now_;
     suspend();
+}
+
+void Scheduler::run_on_hub(void (*f)(void*) noexcept, void* data) noexcept {
+    GreenletState* const g = running_greenlet;
+    if (!g || turns() == 0) return f(data);  // before its first turn the hub has not begun
+    running_greenlet = nullptr;              // f has the rights of the hub: it cannot wait
+    run_on_stack_of(hub_, *g, f, data);
+    running_greenlet = g;
 }
 
 void Scheduler::wake_from_sleep() noexcept {
@@ -298,7 +307,7 @@ void Scheduler::sleep_in_loop() noexcept {
 bool Scheduler::may_be_woken() const noexcept {
     return outside_ > 0 || (guest_ && guest_->has_work()) || has_posts() ||
            control_->refs.load(std::memory_order_seq_cst) > 0 ||
-           gil_state_->waiting.load(std::memory_order_seq_cst) > 0 ||
+           gil_state_->waiting.load(std::memory_order_seq_cst) > 0 || gil_state_->away > 0 ||
            stop_signal_.load(std::memory_order_relaxed) != heeded_signal_;
 }
 
@@ -369,6 +378,11 @@ void yield() {
     detail::throw_if_signalled(g);
     g.scheduler->let_others_run(g);
     detail::throw_if_signalled(g);
+}
+
+void detail::run_on_hub_stack(void (*f)(void*) noexcept, void* data) noexcept {
+    if (Scheduler* const scheduler = Scheduler::here()) return scheduler->run_on_hub(f, data);
+    f(data);
 }
 
 NoSwitch::NoSwitch() noexcept {

@@ -95,6 +95,8 @@ public:
     void suspend();
     /// Lets every ready greenlet run first.
     void yield_now();
+    /// Calls f(data) on the hub's stack: see hub_stack.hpp.
+    void run_on_hub(void (*f)(void*) noexcept, void* data) noexcept;
     /// suspend() with a name for reports. Nothing interrupts it: kill and time-outs wait for the next wait.
     void suspend_for(const char* what);
 

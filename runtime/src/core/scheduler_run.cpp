@@ -46,6 +46,9 @@ private:
     Os& os_;
 };
 
+// Whatever size the program wants for its own: see hub_stack.hpp for what runs there.
+constexpr std::size_t hub_stack_size = 256 * 1024;
+
 OverflowedStack describe_running(void*) noexcept {
     return running_greenlet ? describe_overflow(*running_greenlet) : OverflowedStack{.name = "hub"};
 }
@@ -74,7 +77,7 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       shuffle_{
           static_cast<std::minstd_rand::result_type>(environment.shuffle_seed * 0x9E3779B97F4A7C15U >> 33U)} {
     now_ = last_look_ = held_since_ = loop_->now();
-    hub_.stack = stacks_.take();
+    hub_.stack = stacks_.take(hub_stack_size);
     make_fiber(hub_, &hub_entry);
     main_->scheduler = this;
     main_->id = ++last_id_;
@@ -119,6 +122,8 @@ void Scheduler::run(MainBody& body) {
     offload_pool_.reset();
     while (!services_.empty()) services_.pop_back();
     gil().lock();
+    GilAccess::close(gil());
+    if (live_ > 0) drain_greenlets();  // spawned by those who had the Gil last
     {
         const std::scoped_lock lock{control_->mutex};
         control_->scheduler = nullptr;

@@ -1,8 +1,9 @@
 #include "http/parser.hpp"
 
+#include "core/hub_stack.hpp"
 #include "http/access.hpp"
 
-// Beast unfolds values in a buffer of 4 KiB on the stack, in parse_fields(): little beside a greenlet's 256.
+// Beast unfolds values in a buffer of 4 KiB on the stack, in parse_fields(): hence on the hub's.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wframe-larger-than="
 #include <boost/beast/http/basic_parser.hpp>
@@ -91,7 +92,9 @@ public:
 
     std::size_t feed(std::string_view bytes, BeastError& ec) {
         input_ = bytes;
-        return this->put({bytes.data(), bytes.size()}, ec);
+        std::size_t consumed = 0;
+        on_hub_stack([&] { consumed = this->put({bytes.data(), bytes.size()}, ec); });
+        return consumed;
     }
     /// Where the next chunks' data goes.
     void set_room(std::span<std::byte> into) noexcept { room_ = into; }

@@ -2,6 +2,7 @@
 
 #include <grove/net/address.hpp>
 
+#include "core/hub_stack.hpp"
 #include "net/tls_error.hpp"
 
 #include <openssl/bio.h>
@@ -171,27 +172,37 @@ void TlsEngine::expect_peer(std::string_view host) {
     if (done != 1) throw_tls_error("TLS host name '" + std::string{host} + "'");
 }
 
+template <class F>
+TlsEngine::Result TlsEngine::call(F&& f, std::error_code& ec) noexcept {
+    Result result{};
+    on_hub_stack([&] {
+        ERR_clear_error();
+        result = result_of(f(), ec);
+    });
+    return result;
+}
+
 TlsEngine::Result TlsEngine::handshake(std::error_code& ec) noexcept {
-    ERR_clear_error();
-    return result_of(SSL_do_handshake(ssl_.get()), ec);
+    return call([this] { return SSL_do_handshake(ssl_.get()); }, ec);
 }
 
 TlsEngine::Result TlsEngine::read(std::span<std::byte> into, std::size_t& n, std::error_code& ec) noexcept {
-    ERR_clear_error();
-    return result_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &n), ec);
+    return call([&] { return SSL_read_ex(ssl_.get(), into.data(), into.size(), &n); }, ec);
 }
 
 TlsEngine::Result TlsEngine::write(std::span<const std::byte> from,
                                    std::size_t& n,
                                    std::error_code& ec) noexcept {
-    ERR_clear_error();
-    return result_of(SSL_write_ex(ssl_.get(), from.data(), from.size(), &n), ec);
+    return call([&] { return SSL_write_ex(ssl_.get(), from.data(), from.size(), &n); }, ec);
 }
 
 TlsEngine::Result TlsEngine::send_close_notify(std::error_code& ec) noexcept {
-    ERR_clear_error();
-    const int returned = SSL_shutdown(ssl_.get());
-    return result_of(returned == 0 ? 1 : returned, ec);  // 0: the peer has not said so yet
+    return call(
+        [this] {
+            const int returned = SSL_shutdown(ssl_.get());
+            return returned == 0 ? 1 : returned;  // 0: the peer has not said so yet
+        },
+        ec);
 }
 
 TlsEngine::Result TlsEngine::result_of(int returned, std::error_code& ec) noexcept {

@@ -65,6 +65,9 @@ public:
     [[nodiscard]] const ssl_st& ssl() const noexcept { return *ssl_; }
 
 private:
+    /// f calls OpenSSL, whose handshake goes 20 KiB deep into a stack.
+    template <class F>
+    [[nodiscard]] Result call(F&& f, std::error_code& ec) noexcept;
     [[nodiscard]] Result result_of(int returned, std::error_code& ec) noexcept;
     void expect_peer(std::string_view host);
 

@@ -10,8 +10,8 @@
 #endif
 
 #if defined(__x86_64__)
-// Puts the address of a return instruction between our caller's and jump_fcontext, which takes it for its own
-// caller's: whoever jumps back here lands on that instruction.
+// Each puts the address of a return instruction between our caller's and the library's function, which takes
+// it for its own caller's: whoever jumps back here lands on that instruction.
 asm(R"(
     .text
     .globl grove_jump_fcontext
@@ -23,7 +23,48 @@ grove_jump_fcontext:
     jmp *jump_fcontext@GOTPCREL(%rip)
 1:  ret
     .size grove_jump_fcontext, . - grove_jump_fcontext
+
+    .globl grove_ontop_fcontext
+    .hidden grove_ontop_fcontext
+    .type grove_ontop_fcontext, @function
+grove_ontop_fcontext:
+    leaq 1f(%rip), %rax
+    pushq %rax
+    jmp *ontop_fcontext@GOTPCREL(%rip)
+1:  ret
+    .size grove_ontop_fcontext, . - grove_ontop_fcontext
 )");
+
+// What ontop_fcontext calls, on top of the host's stack, which such a return address has left unaligned. It
+// ends with a jump back in place of a return, so that the host is as it was before.
+asm(R"(
+    .text
+    .globl grove_borrow
+    .hidden grove_borrow
+    .type grove_borrow, @function
+grove_borrow:
+    pushq %rbp
+    movq %rsp, %rbp
+    pushq %rdi
+    andq $-16, %rsp
+    movq %rsi, %rdi
+    call grove_use_loan
+    movq -8(%rbp), %rdi
+    xorl %esi, %esi
+    leave
+    jmp *jump_fcontext@GOTPCREL(%rip)
+    .size grove_borrow, . - grove_borrow
+)");
+#endif
+
+extern "C" [[gnu::visibility("hidden")]] void grove_use_loan(void*) noexcept;
+#if defined(__x86_64__)
+extern "C" boost::context::detail::transfer_t grove_borrow(boost::context::detail::transfer_t) noexcept;
+#else
+static boost::context::detail::transfer_t grove_borrow(boost::context::detail::transfer_t from) noexcept {
+    grove_use_loan(from.data);
+    return boost::context::detail::jump_fcontext(from.fctx, nullptr);
+}
 #endif
 
 namespace grove::detail {
@@ -69,6 +110,45 @@ void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transf
     const std::size_t unused = colour(fiber.stack);
     fiber.context =
         boost::context::detail::make_fcontext(fiber.stack.top - unused, fiber.stack.size - unused, entry);
+}
+
+namespace {
+
+struct StackLoan {
+    void (*f)(void*) noexcept;
+    void* data;
+    FiberRecord& host;
+    FiberRecord& from;
+};
+
+}  // namespace
+
+/// On the host's stack.
+extern "C" void grove_use_loan(void* argument) noexcept {
+    const StackLoan& loan = *static_cast<StackLoan*>(argument);
+#if defined(GROVE_ASAN)
+    __sanitizer_finish_switch_fiber(loan.host.sanitizer_fiber, nullptr, nullptr);
+#endif
+    loan.f(loan.data);
+#if defined(GROVE_ASAN)
+    __sanitizer_start_switch_fiber(
+        &loan.host.sanitizer_fiber, loan.from.stack.bottom(), loan.from.stack.size);
+#elif defined(GROVE_TSAN)
+    __tsan_switch_to_fiber(loan.from.sanitizer_fiber, 0);
+#endif
+}
+
+void run_on_stack_of(FiberRecord& host, FiberRecord& from, void (*f)(void*) noexcept, void* data) noexcept {
+    StackLoan loan{.f = f, .data = data, .host = host, .from = from};
+#if defined(GROVE_ASAN)
+    __sanitizer_start_switch_fiber(&from.sanitizer_fiber, host.stack.bottom(), host.stack.size);
+#elif defined(GROVE_TSAN)
+    __tsan_switch_to_fiber(host.sanitizer_fiber, 0);
+#endif
+    host.context = grove_ontop_fcontext(host.context, &loan, &grove_borrow).fctx;
+#if defined(GROVE_ASAN)
+    __sanitizer_finish_switch_fiber(from.sanitizer_fiber, nullptr, nullptr);
+#endif
 }
 
 void adopt_thread([[maybe_unused]] FiberRecord& fiber) noexcept {

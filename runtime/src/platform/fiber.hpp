@@ -62,9 +62,20 @@ private:
 /// chain behind a switch: 40 ns per yield here (bench switch/yield).
 extern "C" boost::context::detail::transfer_t grove_jump_fcontext(boost::context::detail::fcontext_t,
                                                                   void*) noexcept;
+/// The same for ontop_fcontext.
+extern "C" boost::context::detail::transfer_t grove_ontop_fcontext(
+    boost::context::detail::fcontext_t,
+    void*,
+    boost::context::detail::transfer_t (*)(boost::context::detail::transfer_t)) noexcept;
 #else
 inline auto grove_jump_fcontext(boost::context::detail::fcontext_t to, void* data) noexcept {
     return boost::context::detail::jump_fcontext(to, data);
+}
+inline auto grove_ontop_fcontext(
+    boost::context::detail::fcontext_t to,
+    void* data,
+    boost::context::detail::transfer_t (*f)(boost::context::detail::transfer_t)) noexcept {
+    return boost::context::detail::ontop_fcontext(to, data, f);
 }
 #endif
 
@@ -87,6 +98,10 @@ inline void switch_fiber(FiberRecord& from, FiberRecord& to, ThreadSlots slots) 
     *slots.exceptions = from.exceptions;
     *slots.error = from.saved_errno;
 }
+
+/// Runs f(data) on the stack of `host`, which has begun and is not running, below what it has there. `from`
+/// is the fiber that runs, and still is. f must not switch.
+void run_on_stack_of(FiberRecord& host, FiberRecord& from, void (*f)(void*) noexcept, void* data) noexcept;
 
 /// Leaves a fiber that has ended, from the function that make_fiber() was given. By a jump, not a call, for
 /// the sake of the processor's return stack: half of spawn + join (bench spawn/join).

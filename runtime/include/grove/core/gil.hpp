@@ -26,7 +26,8 @@ class Scheduler;
 ///
 /// A thread that waits asks the holder for it after one switch interval; the holder gives it up at its next
 /// switch or checkpoint(), and gets it back only after somebody else has had it (forced switching, as in
-/// CPython). Not recursive.
+/// CPython). Not recursive. A runtime does not end before a thread that gave it up so, or in allow_threads(),
+/// or to wait, has had it back and unlocked it.
 class Gil {
 public:
     explicit Gil(std::chrono::microseconds switch_interval);
@@ -54,6 +55,7 @@ public:
 private:
     friend class detail::Scheduler;
     friend struct detail::GilAccess;
+    bool acquire(bool comes_back) noexcept;
     std::unique_ptr<detail::GilState> state_;
 };
 
