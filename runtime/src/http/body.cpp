@@ -28,10 +28,10 @@ HttpBody::HttpBody(Transport& transport,
                    InputBuffer& input,
                    HttpParser& parser,
                    const PaceLimits& limits) noexcept
-    : transport_{transport}, input_{input}, parser_{&parser}, pace_{limits} {}
+    : transport_{transport}, input_{input}, parser_{parser}, pace_{limits} {}
 
 void HttpBody::start(std::uint64_t limit) noexcept {
-    const HttpHead& head = parser_->head();
+    const HttpHead& head = parser_.head();
     framing_ = head.framing;
     complete_ = framing_ == HttpFraming::none;
     owes_continue_ = head.expects_continue && !complete_;
@@ -77,7 +77,7 @@ std::size_t HttpBody::read_plain(std::span<std::byte> into, std::error_code& ec,
 std::size_t HttpBody::read_chunks(std::span<std::byte> into, std::error_code& ec, Deadline by) {
     for (;;) {
         std::size_t produced = 0;
-        const auto [step, consumed] = parser_->parse_chunks(input_.bytes(), into, produced);
+        const auto [step, consumed] = parser_.parse_chunks(input_.bytes(), into, produced);
         if (step == HttpParser::Step::fault) return fail(Errc::bad_message, ec);
         input_.consume(consumed);
         complete_ = step == HttpParser::Step::done;
@@ -117,10 +117,15 @@ std::size_t HttpBody::fail(std::error_code why, std::error_code& ec) noexcept {
 bool HttpBody::drain(std::uint64_t most, Deadline by) {
     if (framing_ == HttpFraming::length && left_ > most) return false;
     allowed_ = std::min(allowed_, most);
+    if (!complete_) throw_away_rest(by);
+    return complete_ && !failure_;
+}
+
+/// Not inlined: most requests have no body, and their stacks then never have this buffer.
+[[gnu::noinline]] void HttpBody::throw_away_rest(Deadline by) {
     std::array<std::byte, 2048> nowhere;
     std::error_code ec;
     while (!complete_ && !ec) read_some(nowhere, ec, by);
-    return complete_ && !failure_;
 }
 
 }  // namespace grove::detail

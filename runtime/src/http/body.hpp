@@ -22,8 +22,6 @@ class HttpBody final : public BodySource {
 public:
     HttpBody(Transport&, InputBuffer&, HttpParser&, const PaceLimits&) noexcept;
 
-    /// That parser does the messages from now on.
-    void use(HttpParser& parser) noexcept { parser_ = &parser; }
     /// Begins the body of the message whose head the parser has just done.
     void start(std::uint64_t limit) noexcept;
 
@@ -49,11 +47,12 @@ private:
     std::size_t read_chunks(std::span<std::byte> into, std::error_code& ec, Deadline by);
     std::size_t receive(std::span<std::byte> into, std::error_code& ec, Deadline by);
     void send_continue(std::error_code& ec, Deadline by);
+    void throw_away_rest(Deadline by);
     std::size_t fail(std::error_code why, std::error_code& ec) noexcept;
 
     Transport& transport_;
     InputBuffer& input_;
-    HttpParser* parser_;
+    HttpParser& parser_;
     Pace pace_;
 
     HttpFraming framing_ = HttpFraming::none;

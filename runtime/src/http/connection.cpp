@@ -12,9 +12,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -34,16 +34,17 @@ constexpr auto busy_pause = 1s;
 // Enough for most responses, head and all, that are sent in one piece.
 constexpr std::size_t kept_while_busy = 2048;
 
-std::unique_ptr<HttpRequestParser> make_parser(const http::ServerOptions& options) {
-    return make_request_parser(options.max_header_bytes, options.max_header_fields);
-}
+// Where the requests of all connections of a thread arrive: until the parser has seen one, nobody else runs.
+// So a connection has no buffer while it waits, nor while its handler does. Most heads fit: a browser's have
+// 500 to 1000 bytes.
+constinit thread_local std::array<std::byte, 2048> arrivals{};
 
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServerState& server, Transport& transport)
     : server_{server},
       transport_{transport},
-      parser_{make_parser(server.options())},
+      parser_{make_request_parser(server.options().max_header_bytes, server.options().max_header_fields)},
       body_{transport_, input_, *parser_, pace_limits(server.options())},
       stream_{transport_, body_, server.closing(), server.options()},
       writer_{stream_} {
@@ -55,45 +56,8 @@ HttpConnection::~HttpConnection() {
 }
 
 void HttpConnection::serve() {
-    std::array<std::byte, 64> first;
-    std::size_t n = 0;
-    while (serve_busy(std::span{first}.first(n)) && (n = rest(first)) > 0) {
-    }
-}
-
-/// Most heads fit into the room that it has on its stack, which is not there during a rest: hence not
-/// inlined.
-[[gnu::noinline]] bool HttpConnection::serve_busy(std::span<const std::byte> begun) {
-    std::array<char, InputBuffer::small_size> room;
-    input_.lend(&room);
-    if (!begun.empty()) {
-        std::memcpy(input_.make_room(begun.size()).data(), begun.data(), begun.size());
-        input_.commit(begun.size());
-    }
-    silent_ = false;
     while (receive_head() && answer()) {
     }
-    if (!silent_) return false;
-    input_.release_all();
-    input_.lend(nullptr);
-    return true;
-}
-
-/// To wait for the end of a long silence takes neither a buffer nor a parser: the first bytes tell it. How
-/// many there are; 0: the connection is at its end.
-[[gnu::noinline]] std::size_t HttpConnection::rest(std::span<std::byte> first) {
-    const http::ServerOptions& options = server_.options();
-    release_all();
-    std::error_code ec;
-    std::size_t n = 0;
-    idle_.store(true);
-    if (!server_.closing().load()) {
-        n = transport_.read_some(first, ec, from_now(options.idle_timeout - busy_pause));
-    }
-    idle_.store(false, std::memory_order_relaxed);
-    parser_ = make_parser(options);
-    body_.use(*parser_);
-    return n;
 }
 
 void HttpConnection::turn_away() {
@@ -103,33 +67,32 @@ void HttpConnection::turn_away() {
 // --- the request's head ---------------------------------------------------------------------------
 
 bool HttpConnection::receive_head() {
-    const http::ServerOptions& options = server_.options();
+    using Step = HttpParser::Step;
     parser_->start(request_);
-    std::error_code ec;
-    bool begun = !input_.empty();
-    Deadline by = begun ? from_now(options.header_timeout) : Deadline{};
-    for (;;) {
-        if (!input_.empty()) {
-            const auto [step, consumed] = parser_->parse_head(input_.bytes());
-            input_.consume(consumed);
-            if (step == HttpParser::Step::done) return true;
-            if (step == HttpParser::Step::fault) return refuse(parser_->fault()), false;
-        }
-        std::size_t n = 0;
-        if (begun) {
-            n = transport_.read_some(input_.make_room(options.max_header_bytes), ec, by);
-        } else {
-            n = receive_first(ec);
-            by = from_now(options.header_timeout);
-        }
-        if (begun && ec == std::errc::timed_out) refuse(408);
-        if (ec || n == 0) return false;
-        input_.commit(n);
-        begun = true;
+    Step step = Step::need_more;
+    if (input_.empty()) {
+        const std::string_view first = receive_first();
+        if (first.empty()) return false;
+        const auto result = parser_->parse_head(first);
+        input_.append(first.substr(result.consumed));
+        step = result.step;
+    } else {
+        step = parse_input();
     }
+    const Deadline by = from_now(server_.options().header_timeout);
+    while (step == Step::need_more && receive_more(by)) step = parse_input();
+    if (step == Step::fault) refuse(parser_->fault());
+    return step == Step::done;
 }
 
-std::size_t HttpConnection::receive_first(std::error_code& ec) {
+HttpParser::Step HttpConnection::parse_input() {
+    const auto [step, consumed] = parser_->parse_head(input_.bytes());
+    input_.consume(consumed);
+    return step;
+}
+
+/// What a request begins with, in `arrivals`; nothing: none comes.
+std::string_view HttpConnection::receive_first() {
     const http::ServerOptions& options = server_.options();
     if (input_.release()) request_ = {};
     stream_.release(kept_while_busy);
@@ -137,21 +100,33 @@ std::size_t HttpConnection::receive_first(std::error_code& ec) {
     idle_.store(answered_);
     std::size_t n = 0;
     if (!answered_ || !server_.closing().load()) {
-        const auto room = input_.make_room(options.max_header_bytes);
+        std::error_code ec;
         const Deadline end = from_now(options.idle_timeout);
-        const Deadline rest = std::min(from_now(busy_pause), end);
-        n = transport_.read_some(room, ec, rest);
-        silent_ = ec == std::errc::timed_out && rest < end;
+        const Deadline pause = std::min(from_now(busy_pause), end);
+        n = transport_.read_some(arrivals, ec, pause);
+        if (ec == std::errc::timed_out && pause < end) {
+            release_all();
+            n = transport_.read_some(arrivals, ec, end);
+        }
     }
     idle_.store(false, std::memory_order_relaxed);
-    return n;
+    return {reinterpret_cast<const char*>(arrivals.data()), n};
+}
+
+bool HttpConnection::receive_more(Deadline by) {
+    std::error_code ec;
+    const auto room = input_.make_room(server_.options().max_header_bytes);
+    const std::size_t n = transport_.read_some(room, ec, by);
+    if (ec == std::errc::timed_out) refuse(408);
+    input_.commit(n);
+    return n > 0;
 }
 
 void HttpConnection::release_all() noexcept {
     request_ = {};
     writer_.headers = {};
     stream_.release(0);
-    parser_.reset();
+    input_.release_all();
     release_unused_stack();
 }
 

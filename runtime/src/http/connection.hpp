@@ -12,8 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
-#include <system_error>
+#include <string_view>
 
 namespace grove::detail {
 
@@ -23,8 +22,7 @@ class HttpServerState;
 /// Lies on the stack of its greenlet or thread.
 ///
 /// The life of a request: receive_head() waits for its first byte, then for its blank line · answer() runs
-/// the handler, which reads body_ and writes stream_, and clears up after it. Who says nothing for long
-/// rests.
+/// the handler, which reads body_ and writes stream_, and clears up after it.
 class HttpConnection {
 public:
     HttpConnection(HttpServerState&, Transport&);
@@ -40,12 +38,11 @@ public:
 private:
     friend class HttpServerState;
 
-    // True: it has fallen silent. False: it is at its end.
-    [[nodiscard]] bool serve_busy(std::span<const std::byte> begun);
-    [[nodiscard]] std::size_t rest(std::span<std::byte> first);
     // True: there is a request. False: the connection is at its end, and whatever was to be said has been.
     [[nodiscard]] bool receive_head();
-    [[nodiscard]] std::size_t receive_first(std::error_code& ec);
+    [[nodiscard]] std::string_view receive_first();
+    [[nodiscard]] bool receive_more(Deadline);
+    [[nodiscard]] HttpParser::Step parse_input();
     // True: another request may follow.
     [[nodiscard]] bool answer();
     [[nodiscard]] int refusal() const;
@@ -61,7 +58,7 @@ private:
 
     HttpServerState& server_;
     Transport& transport_;
-    std::unique_ptr<HttpRequestParser> parser_;  // null: during a rest
+    const std::unique_ptr<HttpRequestParser> parser_;
     InputBuffer input_;
     HttpBody body_;
     ResponseStream stream_;
@@ -70,7 +67,6 @@ private:
     std::uint64_t served_ = 0;
 
     bool answered_ = false;  // a request
-    bool silent_ = false;    // for so long that it is to rest
     // Set while it waits between requests, so that stop() can end the wait. Sequentially consistent with
     // the server's closing(): one of the two sides sees the other.
     std::atomic<bool> idle_{false};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -24,7 +23,7 @@ public:
     InputBuffer(const InputBuffer&) = delete;
     InputBuffer& operator=(const InputBuffer&) = delete;
 
-    [[nodiscard]] std::string_view bytes() const noexcept { return {data_ + begin_, end_ - begin_}; }
+    [[nodiscard]] std::string_view bytes() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
     [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
 
     /// Takes the first n bytes away.
@@ -33,24 +32,26 @@ public:
         if (begin_ == end_) begin_ = end_ = 0;
     }
 
-    /// From now on the small room is there, not on the heap; null: as before. Requires: none is taken.
-    void lend(std::array<char, small_size>* place) noexcept { small_ = place ? place->data() : nullptr; }
-
     /// Where to read to. Grows if that is less than `wanted`, and is empty only if there are `limit` bytes
     /// already.
     [[nodiscard]] std::span<std::byte> make_room(std::size_t limit, std::size_t wanted = 1) {
         if (capacity_ - end_ < wanted) reserve_more(limit, wanted);
-        return std::as_writable_bytes(std::span{data_ + end_, capacity_ - end_});
+        return std::as_writable_bytes(std::span{data_.get() + end_, capacity_ - end_});
     }
     void commit(std::size_t n) noexcept { end_ += n; }
+    /// What came elsewhere.
+    void append(std::string_view bytes) {
+        if (bytes.empty()) return;
+        std::memcpy(make_room(end_ + bytes.size(), bytes.size()).data(), bytes.data(), bytes.size());
+        commit(bytes.size());
+    }
 
     /// Lets go of a large one, if nothing is in it; whether there was one.
     bool release() noexcept { return capacity_ > small_size && release_all(); }
     /// The same with any.
     bool release_all() noexcept {
         if (!empty()) return false;
-        room_.reset();
-        data_ = nullptr;
+        data_.reset();
         capacity_ = 0;
         return true;
     }
@@ -59,11 +60,8 @@ private:
     static constexpr std::size_t first_large = 16 * 1024;
 
     void reserve_more(std::size_t limit, std::size_t wanted);
-    void move_to(char* place, std::size_t capacity) noexcept;
 
-    char* small_ = nullptr;
-    std::unique_ptr<char[]> room_;  // unless the bytes are in small_
-    char* data_ = nullptr;
+    std::unique_ptr<char[]> data_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
@@ -77,20 +75,13 @@ inline void InputBuffer::reserve_more(std::size_t limit, std::size_t wanted) {
         const std::size_t next =
             capacity_ == 0 && wanted <= small_size ? small_size : std::max(first_large, capacity_ * 2);
         const std::size_t capacity = std::min(next, std::max(limit, small_size));
-        if (capacity == small_size && small_) return move_to(small_, small_size);
         std::unique_ptr<char[]> larger{new char[capacity]};
-        move_to(larger.get(), capacity);
-        room_ = std::move(larger);
+        if (size > 0) std::memcpy(larger.get(), data_.get() + begin_, size);
+        data_ = std::move(larger);
+        capacity_ = capacity;
     } else {
-        move_to(data_, capacity_);
+        std::memmove(data_.get(), data_.get() + begin_, size);
     }
-}
-
-inline void InputBuffer::move_to(char* place, std::size_t capacity) noexcept {
-    const std::size_t size = end_ - begin_;
-    if (size > 0) std::memmove(place, data_ + begin_, size);
-    data_ = place;
-    capacity_ = capacity;
     begin_ = 0;
     end_ = size;
 }
