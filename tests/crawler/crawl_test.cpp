@@ -270,6 +270,28 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
     }
 }
 
+GROVE_TEST_REAL("a link of a page that is too deep is followed from another one") {
+    Site site;
+    site.page("/a", link("/deep"));
+    site.redirect("/old", "/new");  // as deep as the link to it, and its turn comes after /deep
+    site.page("/deep", link("/x"));
+    site.page("/new", link("/x"));
+    site.page("/x", "");
+    class Links final : public crawler::Output {
+    public:
+        void resume(std::optional<std::uint64_t>) override {}
+        void write(std::span<const Visit>) override {}
+        [[nodiscard]] bool wants_links() const override { return true; }
+    } links;
+    auto options = options_for(site.url("/a"));
+    options.seeds.push_back(site.url("/old"));
+    options.scope.max_depth = 1;
+    options.connections = 1;
+    MemoryFrontier frontier{1000};
+    CHECK(Crawl{options, frontier, {&links}}.run() == Crawl::End::complete);
+    CHECK(site.hits("/x") == 1);
+}
+
 GROVE_TEST_REAL("robots.txt") {
     Site site;
     site.page("/", link("/open") + link("/closed"));

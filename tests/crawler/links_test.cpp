@@ -88,7 +88,7 @@ TEST_CASE("a word is resolved once per directory, a query alone per page") {
     const crawler::Scope scope{{"http://host/"}, {}};
     crawler::LinkResolver resolver{scope};
     const auto fresh = [&](const std::string& page, std::vector<crawler::Link> links) {
-        return resolver.resolve(page, {.links = std::move(links)}, false, false).fresh;
+        return resolver.resolve(page, {.links = std::move(links)}, {}).fresh;
     };
     CHECK(fresh("http://host/a", {{"x"}, {"x"}, {"http://away/"}, {"#top"}}) == Words{"http://host/x"});
     CHECK(fresh("http://host/b", {{"x"}, {"y"}}) == Words{"http://host/y"});
@@ -103,8 +103,11 @@ TEST_CASE("all links are there for who wants them") {
     const crawler::Scope scope{{"http://host/"}, {}};
     crawler::LinkResolver resolver{scope};
     const PageLinks page{.base = "/sub/", .links = {{"x"}, {"http://away/"}, {"mailto:a@b"}}};
+    const auto untaken = resolver.resolve("http://host/a", page, {.fresh = false, .all = true});
+    CHECK(untaken.all == Words{"http://host/sub/x", "http://away/"});
+    CHECK(untaken.fresh.empty());
     for (int i = 0; i < 2; ++i) {
-        const auto found = resolver.resolve("http://host/a", page, false, true);
+        const auto found = resolver.resolve("http://host/a", page, {.all = true});
         CHECK(found.all == Words{"http://host/sub/x", "http://away/"});
         CHECK(found.fresh.size() == (i == 0 ? 1 : 0));
     }
