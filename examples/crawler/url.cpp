@@ -38,10 +38,10 @@ std::string normal(urls::url url) {
     url.normalize_path();  // not the query: Boost.URL 1.81 would make "a=1%262" two parameters
     if (url.port() == default_port(url) || url.port().empty()) url.remove_port();
     // ".." at the root is the root. Boost.URL 1.81 leaves it there.
-    for (std::string path{url.encoded_path()}; path == "/.." || path.starts_with("/../");) {
-        path.erase(0, 3);
-        url.set_encoded_path(path);
-    }
+    const std::string path{url.encoded_path()};
+    std::string_view rest = path;
+    while (rest == "/.." || rest.starts_with("/../")) rest.remove_prefix(3);
+    if (rest.size() < path.size()) url.set_encoded_path(rest);
     url.set_path_absolute(true);
     return std::string{url.buffer()};
 }

@@ -3,6 +3,7 @@
 #include <boost/url/url.hpp>
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -64,6 +65,14 @@ TEST_CASE("links are read as a browser does") {
     CHECK(resolved("mailto:a@b") == "nowhere");
     CHECK(resolved("javascript:void(0)") == "nowhere");
     CHECK(resolved("http://[bad/") == "nowhere");
+}
+
+TEST_CASE("a long way up takes no time") {
+    std::string link;
+    while (link.size() < 1 << 20) link += "../";
+    const std::clock_t start = std::clock();
+    CHECK(resolved(link + "top") == "http://host/top");
+    CHECK(std::clock() - start < 5 * CLOCKS_PER_SEC);
 }
 
 TEST_CASE("the parts of a URL") {
