@@ -68,6 +68,8 @@ Visitor::Result Visitor::visit(const Page& page) {
     Result result;
     result.visit.page = page;
     if (may_fetch(result)) take_answer(result, fetcher_.get(page.url));
+    // It may be put off, and what it found with it.
+    if (result.temporary) mapped_.erase(std::string{origin_of(page.url)});
     if (!wants_.bodies) result.visit.body = {};
     return result;
 }

@@ -339,6 +339,12 @@ GROVE_TEST_REAL("robots.txt") {
         auto curious = options;
         curious.visit.sitemaps = true;
         CHECK(crawl(curious).at("/hidden") == "fetched");
+        site.answer("/", [](ResponseWriter& response, int n) {
+            response.status = n % 2 == 0 ? 200 : 503;
+            response.send("");
+        });
+        while (site.hits("/") % 2 != 0) (void)crawl(options);
+        CHECK(crawl(curious).at("/hidden") == "fetched");  // though the first page was put off
     }
 }
 
@@ -475,6 +481,49 @@ GROVE_TEST_REAL("after a crash at any commit the pages are all there, and none i
         CHECK(lines.size() == tree_size);
         CHECK(std::ranges::adjacent_find(lines) == lines.end());  // it is sorted
     }
+}
+
+GROVE_TEST_REAL("what a lost page led to is found again") {
+    /// The first page it gives is somebody else's at once, and comes back.
+    class Losing final : public crawler::Frontier {
+    public:
+        void add(std::span<const crawler::Target> targets) override { real_.add(targets); }
+        std::vector<crawler::Page> take(std::size_t n) override {
+            return lost_.empty() ? real_.take(n) : std::exchange(lost_, {});
+        }
+        void confirm(std::vector<Visit>& visits) override {
+            if (std::exchange(has_lost_, true)) return;
+            for (const Visit& visit : visits) lost_.push_back(visit.page);
+            visits.clear();
+        }
+        void commit(std::span<const Visit> visits, std::span<const crawler::Mark> marks) override {
+            real_.commit(visits, marks);
+        }
+        bool finished() override { return lost_.empty() && real_.finished(); }
+        bool claim_content(const std::string& digest, const std::string& url) override {
+            return real_.claim_content(digest, url);
+        }
+        std::optional<std::uint64_t> mark_of(const std::string& output) override {
+            return real_.mark_of(output);
+        }
+        std::size_t waiting() const noexcept override { return real_.waiting(); }
+
+    private:
+        MemoryFrontier real_{1000};
+        std::vector<crawler::Page> lost_;
+        bool has_lost_ = false;
+    } frontier;
+    Site site;
+    site.page("/", link("/linked"));
+    site.page("/linked", "");
+    site.page("/robots.txt", "Sitemap: " + site.url("/mapped") + "\n");
+    site.page("/mapped", "");
+    auto options = options_for(site.url());
+    options.visit.sitemaps = true;
+    Record record;
+    CHECK(Crawl{options, frontier, {&record}}.run() == Crawl::End::complete);
+    CHECK(record.pages == Pages{{"/", "fetched"}, {"/linked", "fetched"}, {"/mapped", "fetched"}});
+    CHECK(site.hits("/") == 2);
 }
 
 GROVE_TEST_REAL("a crawl that is stopped finishes what is under way, and goes on later") {
