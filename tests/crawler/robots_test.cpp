@@ -92,6 +92,15 @@ TEST_CASE("a sitemap does not end a group, and crawl-delay is of it") {
     }
 }
 
+TEST_CASE("a crawl-delay does not end a run of user-agent lines, and the first one is theirs") {
+    const std::string rules =
+        "User-agent: a\nCrawl-delay: 1\nUser-agent: b\nCrawl-delay: 2\nUser-agent: *\nDisallow: /private\n";
+    for (const char* product : {"a", "b", "c"}) CHECK_FALSE(allows(rules, "/private", product));
+    CHECK(Robots::parse(rules, "a").crawl_delay() == 1s);
+    CHECK(Robots::parse(rules, "b").crawl_delay() == 2s);
+    CHECK_FALSE(Robots::parse(rules, "c").crawl_delay());
+}
+
 TEST_CASE("what comes after 500 KiB is not read, nor half a line") {
     std::string text = "User-agent: *\nDisallow: /first\n";
     text += std::string(Robots::max_bytes - text.size() - 20, '#') + "\n";
