@@ -42,7 +42,7 @@ RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
     std::string url = origin + "/robots.txt";
     Answer answer;
     for (int redirects = 0;; ++redirects) {
-        answer.fetched = fetcher_.get(url);
+        answer.fetched = fetcher_.get_beginning(url, Robots::max_bytes + 1);  // one more: it was cut
         const auto location = answer.fetched.headers.get("Location");
         if (answer.fetched.status / 100 != 3 || !location) break;
         const auto target = resolve(boost::urls::url{url}, trimmed(*location));

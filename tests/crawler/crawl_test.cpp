@@ -321,6 +321,14 @@ GROVE_TEST_REAL("robots.txt") {
             crawl.run(), ("GET " + site.url() + ": status 500 for robots.txt").c_str(), std::runtime_error);
         CHECK(site.hits("/") == 0);
     }
+    SUBCASE("is longer than a page may be") {
+        auto small = options;
+        small.fetch.max_body = 1000;
+        site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n" + std::string(1 << 20, '#'));
+        CHECK(crawl(small) ==
+              Pages{{"/", "fetched"}, {"/open", "fetched"}, {"/closed", "excluded: robots.txt"}});
+        CHECK(site.hits("/robots.txt") == 1);
+    }
     SUBCASE("is not asked for by who owns the site") {
         site.page("/robots.txt", "User-agent: *\nDisallow: /\n");
         auto own = options;
