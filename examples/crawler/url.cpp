@@ -1,9 +1,12 @@
 #include "url.hpp"
 
+#include <grove/net/address.hpp>
+
 #include <boost/url/parse.hpp>
 #include <boost/url/scheme.hpp>
 
 #include <stdexcept>
+#include <system_error>
 
 namespace crawler {
 
@@ -119,7 +122,11 @@ std::string_view directory_of(std::string_view url) {
 }
 
 bool is_loopback(std::string_view host) {
-    return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    if (host == "localhost") return true;
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    std::error_code ec;
+    const auto ip = grove::net::IpAddress::parse(host, ec);
+    return !ec && ip.is_loopback();
 }
 
 }  // namespace crawler

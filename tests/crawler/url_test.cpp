@@ -83,7 +83,12 @@ TEST_CASE("the parts of a URL") {
     CHECK(crawler::directory_of(url) == "http://host:8080/dir/");
     CHECK(crawler::host_of("http://[::1]:80/") == "[::1]");
     CHECK(crawler::is_loopback("127.0.0.2"));
+    CHECK(crawler::is_loopback("[::1]"));
+    CHECK(crawler::is_loopback("localhost"));
     CHECK_FALSE(crawler::is_loopback("12.0.0.1"));
+    CHECK_FALSE(crawler::is_loopback("[2001:db8::1]"));
+    CHECK_FALSE(crawler::is_loopback("127.example.com"));
+    CHECK_FALSE(crawler::is_loopback("127.0.0.1.example.com"));
 }
 
 TEST_SUITE_END();
