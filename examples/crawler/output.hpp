@@ -50,6 +50,8 @@ public:
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
+    void lock();
+
     std::filesystem::path path_;
     bool durable_;
     Foreign foreign_;

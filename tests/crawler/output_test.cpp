@@ -136,6 +136,26 @@ GROVE_TEST_REAL("a file of somebody else's is left alone") {
     CHECK(look(scratch / "w.warc") == "precious");
 }
 
+GROVE_TEST_REAL("a file that another crawler writes is left alone") {
+    const Scratch scratch;
+    std::uint64_t mark = 0;
+    {
+        crawler::ListFile list{scratch / "list", false};
+        list.resume(std::nullopt);
+        list.write(std::vector<Visit>{fetched("http://h/1")});
+        mark = list.position();
+        list.write(std::vector<Visit>{fetched("http://h/2")});
+        crawler::ListFile second{scratch / "list", false};
+        const std::string refusal = (scratch / "list").string() +
+                                    ": another crawler is writing it; wait for its end, or give another name";
+        CHECK_THROWS_WITH_AS(second.resume(mark), refusal.c_str(), std::runtime_error);
+        CHECK(look(scratch / "list") == "http://h/1\nhttp://h/2\n");
+    }
+    crawler::ListFile heir{scratch / "list", false};
+    heir.resume(mark);
+    CHECK(look(scratch / "list") == "http://h/1\n");
+}
+
 GROVE_TEST_REAL("records of a WARC file") {
     const Scratch scratch;
     std::vector<Visit> visits{fetched("http://h:8080/dir/page?q", "abc"), fetched("http://h/excluded")};
