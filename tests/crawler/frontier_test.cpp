@@ -4,6 +4,7 @@
 #include "crawler/redis_frontier.hpp"
 #include "crawler/redis_server.hpp"
 #include "crawler/sqlite_frontier.hpp"
+#include "http/wire.hpp"
 #include "io/scratch.hpp"
 #include "support/grove_test.hpp"
 
@@ -271,6 +272,16 @@ GROVE_TEST_REAL("a broken connection is made anew") {
     frontier->commit(std::vector<Visit>{visit(pages[0])}, marks);
     CHECK(frontier->mark_of("list") == 7);
     CHECK(frontier->finished());
+}
+
+GROVE_TEST_REAL("a server that still loads its data is waited for") {
+    grove::testing::ScriptedServer server{[](grove::testing::Wire& wire, int n) {
+        (void)wire.read_through("PING\r\n");
+        wire.send(n < 3 ? "-LOADING Redis is loading the dataset in memory\r\n" : "+PONG\r\n");
+    }};
+    crawler::Redis redis{"redis://" + server.listener.local().to_string()};
+    CHECK(redis.run({"PING"}).text == "PONG");
+    CHECK(server.connections == 3);
 }
 
 GROVE_TEST_REAL("what Redis refuses is an error, also within a transaction") {
