@@ -156,6 +156,13 @@ Robots Robots::parse(std::string_view text, std::string_view product) {
     return std::move(reader).finish();
 }
 
+std::size_t Robots::bytes() const noexcept {
+    std::size_t sum = sizeof *this;
+    for (const Rule& rule : rules_) sum += sizeof rule + rule.pattern.size();
+    for (const auto& sitemap : sitemaps_) sum += sizeof(std::string) + sitemap.size();
+    return sum;
+}
+
 bool Robots::allows(std::string_view target) const {
     if (rules_.empty() || target == "/robots.txt") return true;
     const std::string name = canonical(target);

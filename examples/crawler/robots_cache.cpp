@@ -34,6 +34,7 @@ std::shared_ptr<const RobotsCache::Answer> RobotsCache::of(std::string_view url)
     if (!site->answer || site->expires <= grove::now()) {
         site->answer = std::make_shared<const Answer>(ask(origin));
         site->expires = grove::now() + (site->answer->reached ? lifetime : lifetime_of_failure);
+        count(origin, *site);
     }
     return site->answer;
 }
@@ -56,9 +57,19 @@ RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
     return answer;
 }
 
+void RobotsCache::count(const std::string& origin, Site& site) {
+    const auto known = sites_.find(origin);
+    if (known == sites_.end() || known->second.get() != &site) return;  // it had to go meanwhile
+    bytes_ -= site.bytes;
+    site.bytes = site.answer->rules.bytes();
+    bytes_ += site.bytes;
+}
+
 void RobotsCache::make_room() {
-    if (sites_.size() < most_sites) return;
-    sites_.erase(sites_.begin());
+    while (!sites_.empty() && (sites_.size() >= most_sites || bytes_ > most_bytes_)) {
+        bytes_ -= sites_.begin()->second->bytes;
+        sites_.erase(sites_.begin());
+    }
 }
 
 }  // namespace crawler

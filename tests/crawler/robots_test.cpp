@@ -1,9 +1,13 @@
 #include "crawler/robots.hpp"
 
-#include <doctest/doctest.h>
+#include "crawler/fetch.hpp"
+#include "crawler/robots_cache.hpp"
+#include "http/wire.hpp"
+#include "support/grove_test.hpp"
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 using namespace std::chrono_literals;
 using crawler::Robots;
@@ -110,6 +114,33 @@ TEST_CASE("what comes after 500 KiB is not read, nor half a line") {
     CHECK(robots.allows("/cut/in/the/middle"));
     CHECK(robots.allows("/c"));
     CHECK(robots.allows("/later"));
+}
+
+GROVE_TEST_REAL("rules of sites that were met make room for others") {
+    struct Site {
+        int asked = 0;
+        grove::testing::TestServer server{
+            [this](grove::http::Request&, grove::http::ResponseWriter& response) {
+                ++asked;
+                std::string rules = "User-agent: *\n";
+                for (int i = 0; i < 1000; ++i) rules += "Disallow: /" + std::to_string(i) + "\n";
+                response.send(rules);
+            }};
+    };
+    Site one;
+    Site two;
+    crawler::Fetcher fetcher{{}};
+    const auto ask_both = [&](std::size_t bytes) {
+        crawler::RobotsCache cache{fetcher, bytes};
+        for (int i = 0; i < 3; ++i) {
+            for (Site* site : {&one, &two}) {
+                CHECK_FALSE(cache.of(site->server.url("/"))->rules.allows("/999"));
+            }
+        }
+        return std::exchange(one.asked, 0) + std::exchange(two.asked, 0);
+    };
+    CHECK(ask_both(1 << 20) == 2);
+    CHECK(ask_both(10'000) == 6);
 }
 
 TEST_SUITE_END();
