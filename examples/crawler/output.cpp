@@ -71,8 +71,10 @@ Journal::Journal(const std::filesystem::path& path, bool durable, Foreign foreig
     : path_{std::filesystem::absolute(path)}, durable_{durable}, foreign_{foreign} {}
 
 void Journal::resume(std::optional<std::uint64_t> mark) {
-    file_ = grove::File::open(path_, grove::OpenMode::append);
-    lock();
+    if (!file_.is_open()) {
+        file_ = grove::File::open(path_, grove::OpenMode::append);
+        lock();
+    }
     const std::uint64_t size = file_.size();
     if (!mark && size > 0 && foreign_ == Foreign::refuse) refuse_foreign(path_);
     position_ = mark.value_or(0);

@@ -18,6 +18,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -491,36 +492,52 @@ GROVE_TEST_REAL("after a crash at any commit the pages are all there, and none i
     }
 }
 
-GROVE_TEST_REAL("what a lost page led to is found again") {
-    /// The first page it gives is somebody else's at once, and comes back.
-    class Losing final : public crawler::Frontier {
-    public:
-        void add(std::span<const crawler::Target> targets) override { real_.add(targets); }
-        std::vector<crawler::Page> take(std::size_t n) override {
-            return lost_.empty() ? real_.take(n) : std::exchange(lost_, {});
-        }
-        void confirm(std::vector<Visit>& visits) override {
-            if (std::exchange(has_lost_, true)) return;
-            for (const Visit& visit : visits) lost_.push_back(visit.page);
-            visits.clear();
-        }
-        void commit(std::span<const Visit> visits, std::span<const crawler::Mark> marks) override {
-            real_.commit(visits, marks);
-        }
-        bool finished() override { return lost_.empty() && real_.finished(); }
-        bool claim_content(const std::string& digest, const std::string& url) override {
-            return real_.claim_content(digest, url);
-        }
-        std::optional<std::uint64_t> mark_of(const std::string& output) override {
-            return real_.mark_of(output);
-        }
-        std::size_t waiting() const noexcept override { return real_.waiting(); }
+namespace {
 
-    private:
-        MemoryFrontier real_{1000};
-        std::vector<crawler::Page> lost_;
-        bool has_lost_ = false;
-    } frontier;
+/// The first page it gives is somebody else's when it is to be confirmed, or committed, and then comes back.
+class Losing final : public crawler::Frontier {
+public:
+    enum class When { confirm, commit };
+    explicit Losing(When when) : when_{when} {}
+
+    void add(std::span<const crawler::Target> targets) override { real_.add(targets); }
+    std::vector<crawler::Page> take(std::size_t n) override {
+        return lost_.empty() ? real_.take(n) : std::exchange(lost_, {});
+    }
+    void confirm(std::vector<Visit>& visits) override {
+        if (!has_lost_ && when_ == When::confirm) lose(visits);
+        if (std::exchange(to_be_told_, false)) visits.clear();
+    }
+    void commit(std::span<const Visit> visits, std::span<const crawler::Mark> marks) override {
+        if (!has_lost_ && !visits.empty()) {
+            lose(visits);
+            throw crawler::PagesLost{};
+        }
+        real_.commit(visits, marks);
+    }
+    bool finished() override { return lost_.empty() && real_.finished(); }
+    bool claim_content(const std::string& digest, const std::string& url) override {
+        return real_.claim_content(digest, url);
+    }
+    std::optional<std::uint64_t> mark_of(const std::string& output) override { return real_.mark_of(output); }
+    std::size_t waiting() const noexcept override { return real_.waiting(); }
+
+private:
+    void lose(std::span<const Visit> visits) {
+        has_lost_ = to_be_told_ = true;
+        for (const Visit& visit : visits) lost_.push_back(visit.page);
+    }
+
+    When when_;
+    MemoryFrontier real_{1000};
+    std::vector<crawler::Page> lost_;
+    bool has_lost_ = false;
+    bool to_be_told_ = false;
+};
+
+}  // namespace
+
+GROVE_TEST_REAL("a page that is lost is recorded once, and what it led to is found again") {
     Site site;
     site.page("/", link("/linked"));
     site.page("/linked", "");
@@ -528,10 +545,15 @@ GROVE_TEST_REAL("what a lost page led to is found again") {
     site.page("/mapped", "");
     auto options = options_for(site.url());
     options.visit.sitemaps = true;
-    Record record;
-    CHECK(Crawl{options, frontier, {&record}}.run() == Crawl::End::complete);
-    CHECK(record.pages == Pages{{"/", "fetched"}, {"/linked", "fetched"}, {"/mapped", "fetched"}});
-    CHECK(site.hits("/") == 2);
+    for (const auto when : {Losing::When::confirm, Losing::When::commit}) {
+        const Scratch scratch;
+        Losing frontier{when};
+        crawler::ListFile list{scratch / "list", false};
+        CHECK(Crawl{options, frontier, {&list}}.run() == Crawl::End::complete);
+        CHECK(grove::testing::look(scratch / "list") ==
+              site.url("/") + "\n" + site.url("/linked") + "\n" + site.url("/mapped") + "\n");
+    }
+    CHECK(site.hits("/") == 4);
 }
 
 GROVE_TEST_REAL("a crawl that is stopped finishes what is under way, and goes on later") {
