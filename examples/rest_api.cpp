@@ -33,16 +33,22 @@ int main(int argc, char** argv) {
     add_port(app, port);
 
     return run_program(app, argc, argv, [&] {
-        std::map<std::string, std::string, std::less<>> notes;  // one greenlet at a time: no lock
+        // No lock: between two calls that block nothing changes under a greenlet. write() and send() do
+        // block, and then others change notes: no iterator, reference or view into it may be in use
+        // meanwhile.
+        std::map<std::string, std::string, std::less<>> notes;
         grove::http::Router router;
         router.use(check_password);
         router.get("/notes", [&](Request&, ResponseWriter& response) {
-            for (const auto& [name, text] : notes) response.write(name + "\n");
+            std::string list;
+            for (const auto& [name, text] : notes) list += name + "\n";
+            response.send(list);
         });
         router.get("/notes/{name}", [&](Request& request, ResponseWriter& response) {
             const auto note = notes.find(request.parameters.at("name"));
-            note == notes.end() ? answer(response, 404, "No such note.\n")
-                                : answer(response, 200, note->second);
+            if (note == notes.end()) return answer(response, 404, "No such note.\n");
+            const std::string text = note->second;  // a copy: who is slow to read it may see it deleted
+            answer(response, 200, text);
         });
         router.put("/notes/{name}", [&](Request& request, ResponseWriter& response) {
             std::string text = request.body.read_all(64 * 1024);

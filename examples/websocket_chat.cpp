@@ -22,6 +22,7 @@ namespace {
 
 using Mailbox = grove::Queue<std::string>;
 using Room = std::set<Mailbox*>;
+using Rooms = std::map<std::string, Room>;  // those that somebody is in
 
 constexpr std::string_view page = R"(<!doctype html>
 <html lang="en">
@@ -69,14 +70,20 @@ constexpr std::string_view page = R"(<!doctype html>
 </script>
 )";
 
-void chat(Room& room, WebSocket socket) {
+void chat(Rooms& rooms, const std::string& name, WebSocket socket) {
     Mailbox mailbox{100};  // who is slower than that misses some
+    Room& room = rooms[name];
     room.insert(&mailbox);
     struct Leave {
-        ~Leave() { room.erase(&mailbox); }
+        ~Leave() {
+            room.erase(&mailbox);
+            if (room.empty()) rooms.erase(name);
+        }
+        Rooms& rooms;
+        const std::string& name;
         Room& room;
         Mailbox& mailbox;
-    } leave{room, mailbox};
+    } leave{rooms, name, room, mailbox};
     grove::Group writer;  // ends with this scope
     writer.spawn([&] {
         for (std::error_code ec; !ec;) socket.send(mailbox.get(), ec);
@@ -95,14 +102,15 @@ int main(int argc, char** argv) {
     add_port(app, port);
 
     return run_program(app, argc, argv, [&] {
-        std::map<std::string, Room> rooms;
+        Rooms rooms;
         grove::http::Router router;
         router.get("/", [](Request&, ResponseWriter& response) {
             response.headers.set("Content-Type", "text/html; charset=utf-8");
             response.send(page);
         });
         router.get("/{room}", [&](Request& request, ResponseWriter& response) {
-            chat(rooms[std::string{request.parameters.at("room")}], WebSocket::accept(request, response));
+            const std::string name{request.parameters.at("room")};
+            chat(rooms, name, WebSocket::accept(request, response));  // no room for who is refused
         });
         grove::http::Server server{{grove::net::IpAddress::loopback(), port}, std::move(router)};
         announce(server.endpoint());

@@ -71,14 +71,12 @@ Crawl::End Crawl::run() {
 }
 
 void Crawl::prepare() {
-    std::vector<Mark> marks;
     for (Output* output : outputs_) {
         const std::string name = output->name();
         output->resume(name.empty() ? std::nullopt : frontier_.mark_of(name));
-        if (!name.empty()) marks.push_back({name, output->position()});
     }
     // From now on the outputs are known as this crawl's.
-    frontier_.commit({}, marks);
+    frontier_.commit({}, marks());
     std::vector<Target> seeds;
     for (const auto& url : options_.seeds) seeds.push_back({.url = url});
     frontier_.add(seeds);
@@ -162,8 +160,6 @@ void Crawl::commit() {
             if (auto next = results_.get_nowait()) batch.push_back(std::move(*next));
         }
         const std::size_t size = batch.size();
-        frontier_.confirm(batch);
-        if (batch.size() < size) visitor_.forget_links();
         commit(batch);
         taken_ -= size;
         batch.clear();
@@ -171,21 +167,45 @@ void Crawl::commit() {
     }
 }
 
-/// The outputs first: what is done must be there.
-void Crawl::commit(std::span<const Visit> visits) {
-    grove::TaskGroup writing;
-    for (Output* output : outputs_) writing.spawn([=] { output->write(visits); });
-    writing.join();
-    std::vector<Mark> marks;
-    for (const Output* output : outputs_) {
-        if (auto name = output->name(); !name.empty()) marks.push_back({std::move(name), output->position()});
+/// The outputs first: what is done must be there. If pages were lost meanwhile, what was written is cut off.
+void Crawl::commit(std::vector<Visit>& visits) {
+    std::vector<std::uint64_t> before;
+    for (const Output* output : outputs_) before.push_back(output->position());
+    for (bool done = false; !done;) {
+        confirm(visits);
+        write(visits);
+        try {
+            frontier_.commit(visits, marks());
+            done = true;
+        } catch (const PagesLost&) {
+            for (std::size_t i = 0; i < outputs_.size(); ++i) outputs_[i]->resume(before[i]);
+        }
     }
-    frontier_.commit(visits, marks);
     for (const Visit& visit : visits) {
         statistics_.add(visit);
         if (visit.page.referrer.empty()) note_start(visit);
     }
     if (statistics_.pages >= options_.max_pages || statistics_.bytes >= options_.max_bytes) end(End::limit);
+}
+
+void Crawl::confirm(std::vector<Visit>& visits) {
+    const std::size_t size = visits.size();
+    frontier_.confirm(visits);
+    if (visits.size() < size) visitor_.forget_links();
+}
+
+void Crawl::write(std::span<const Visit> visits) {
+    grove::TaskGroup writing;
+    for (Output* output : outputs_) writing.spawn([=] { output->write(visits); });
+    writing.join();
+}
+
+std::vector<Mark> Crawl::marks() const {
+    std::vector<Mark> marks;
+    for (const Output* output : outputs_) {
+        if (auto name = output->name(); !name.empty()) marks.push_back({std::move(name), output->position()});
+    }
+    return marks;
 }
 
 /// A start page that leads nowhere is a mistake of who started the crawl.

@@ -65,7 +65,10 @@ private:
     void handle(Hosts::Turn);
     [[nodiscard]] bool put_off(Hosts::Turn&, const Visitor::Result&);
     void commit();
-    void commit(std::span<const Visit>);
+    void commit(std::vector<Visit>&);
+    void confirm(std::vector<Visit>&);
+    void write(std::span<const Visit>);
+    [[nodiscard]] std::vector<Mark> marks() const;
     void note_start(const Visit&);
     void end(End) noexcept;
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <span>
 
 namespace crawler {
 
@@ -46,6 +47,29 @@ Fetched Fetcher::get(const std::string& url) {
     result.status = response.status;
     result.headers = std::move(response.headers);
     result.body = std::move(response.body);
+    return result;
+}
+
+Fetched Fetcher::get_beginning(const std::string& url, std::size_t bytes) {
+    constexpr std::size_t step = 16 * 1024;
+    Fetched result{.request = headers_, .at = std::chrono::system_clock::now()};
+    const auto start = grove::Clock::now();
+    const grove::Deadline by{start + options_.timeout};
+    auto response = client_.open({.url = url, .headers = headers_}, result.error, by);
+    std::string body;
+    while (!result.error && body.size() < bytes) {
+        const std::size_t had = body.size();
+        body.resize(std::min(had + step, bytes));
+        const std::size_t n =
+            response.read_some(std::as_writable_bytes(std::span{body}.subspan(had)), result.error, by);
+        body.resize(had + n);
+        if (n == 0) break;
+    }
+    result.took = grove::Clock::now() - start;
+    if (result.error) return result;
+    result.status = response.status();
+    result.headers = response.headers();
+    result.body = std::move(body);
     return result;
 }
 

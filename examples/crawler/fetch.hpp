@@ -35,6 +35,8 @@ public:
 
     /// Blocks.
     [[nodiscard]] Fetched get(const std::string& url);
+    /// The same, but of the body only so many bytes, however long it is. Blocks.
+    [[nodiscard]] Fetched get_beginning(const std::string& url, std::size_t bytes);
 
     [[nodiscard]] const std::string& user_agent() const noexcept { return options_.user_agent; }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ namespace crawler {
 struct Mark {
     std::string output;
     std::uint64_t position = 0;
+};
+
+/// Of visits that were to be committed one is somebody else's page.
+struct PagesLost : std::runtime_error {
+    PagesLost() : std::runtime_error{"another crawler has taken pages over"} {}
 };
 
 /// The pages a crawl knows: those to be fetched, those somebody fetches, those done. Each URL is one page,
@@ -35,7 +41,8 @@ public:
     virtual void add(std::span<const Target>) = 0;
     /// Up to n pages, which are the caller's now; none: there is none at present. Blocks.
     [[nodiscard]] virtual std::vector<Page> take(std::size_t n) = 0;
-    /// The pages of these visits, confirmed and recorded by the outputs up to the marks, are done. Blocks.
+    /// The pages of these visits, confirmed and recorded by the outputs up to the marks, are done. Throws
+    /// PagesLost, and has changed nothing, if that was true when they were confirmed, but is no more. Blocks.
     virtual void commit(std::span<const Visit>, std::span<const Mark>) = 0;
     /// Takes out of the visits what has become somebody else's page meanwhile. Blocks.
     virtual void confirm(std::vector<Visit>&) {}

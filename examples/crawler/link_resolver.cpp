@@ -31,8 +31,7 @@ LinkResolver::Meaning LinkResolver::mean(const std::string& base, std::string_vi
 
 LinkResolver::Found LinkResolver::resolve(const std::string& page,
                                           const PageLinks& links,
-                                          bool nofollow,
-                                          bool want_all) {
+                                          const Wants& wants) {
     const std::string base = base_of(page, links);
     if (words_ > most_words) forget();
     auto& seen = seen_[std::string{directory_of(base)}];
@@ -51,12 +50,13 @@ LinkResolver::Found LinkResolver::resolve(const std::string& page,
         }
         if (is_new) *meaning = mean(base, text);
         if (meaning->url.empty()) continue;
-        if (want_all) found.all.push_back(meaning->url);
+        if (wants.all) found.all.push_back(meaning->url);
+        if (!wants.fresh) continue;
         const bool wanted = meaning->in_scope && !meaning->given;
-        if (wanted && link.nofollow && !nofollow) continue;
+        if (wanted && link.nofollow && !wants.nofollow) continue;
         if (wanted) found.fresh.push_back(meaning->url);
         meaning->given = true;
-        if (!want_all) meaning->url.clear();  // never needed again
+        if (!wants.all) meaning->url.clear();  // never needed again
     }
     return found;
 }

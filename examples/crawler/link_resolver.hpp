@@ -19,8 +19,12 @@ public:
         std::vector<std::string> fresh{};  ///< in scope; without most of those that it gave before
         std::vector<std::string> all{};    ///< if asked for: all there are, in scope or not
     };
-    /// nofollow: also links that are marked so.
-    [[nodiscard]] Found resolve(const std::string& page, const PageLinks&, bool nofollow, bool want_all);
+    struct Wants {
+        bool fresh = true;      ///< false: the caller would not take them, so none counts as given
+        bool nofollow = false;  ///< also links that are marked so
+        bool all = false;
+    };
+    [[nodiscard]] Found resolve(const std::string& page, const PageLinks&, const Wants&);
     /// It has given nothing yet: what it gave was not taken.
     void forget() noexcept {
         seen_.clear();

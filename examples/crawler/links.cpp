@@ -227,9 +227,13 @@ void TagReader::read_comment() {
     skip(3);
     if (rest_.starts_with('>')) return skip(1);
     if (rest_.starts_with("->")) return skip(2);
-    const std::size_t plain = rest_.find("-->");
-    const std::size_t odd = rest_.substr(0, plain).find("--!>");
-    skip(odd != rest_.npos ? odd + 4 : plain == rest_.npos ? plain : plain + 3);
+    // Whichever end comes first; to look for each in all the rest would take a hostile page's length squared.
+    for (std::size_t at = rest_.find("--"); at != rest_.npos; at = rest_.find("--", at + 1)) {
+        const std::string_view after = rest_.substr(at + 2);
+        if (after.starts_with('>')) return skip(at + 3);
+        if (after.starts_with("!>")) return skip(at + 4);
+    }
+    rest_ = {};
 }
 
 /// The attributes, to the '>' that ends the tag. A tag the page ends in does not count.

@@ -43,7 +43,11 @@ std::unique_ptr<Frontier> open_frontier(const Arguments& arguments) {
 struct Outputs {
     explicit Outputs(const Arguments& arguments) {
         const bool durable = arguments.durable;
-        if (!arguments.warc.empty()) add<WarcFile>(arguments.warc, arguments.crawl.fetch.user_agent, durable);
+        if (!arguments.warc.empty()) {
+            const WarcFile::Info info{.software = arguments.crawl.fetch.user_agent,
+                                      .obeys_robots = arguments.crawl.visit.obey_robots};
+            add<WarcFile>(arguments.warc, info, durable);
+        }
         if (!arguments.db.empty()) add<PageTable>(arguments.db, durable);
         if (!arguments.list.empty()) add<ListFile>(arguments.list, durable);
         if (arguments.json_lines) add<JsonLines>();

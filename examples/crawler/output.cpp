@@ -4,8 +4,11 @@
 
 #include "names.hpp"
 
+#include <sys/file.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <stdexcept>
 #include <vector>
 
@@ -68,12 +71,24 @@ Journal::Journal(const std::filesystem::path& path, bool durable, Foreign foreig
     : path_{std::filesystem::absolute(path)}, durable_{durable}, foreign_{foreign} {}
 
 void Journal::resume(std::optional<std::uint64_t> mark) {
-    file_ = grove::File::open(path_, grove::OpenMode::append);
+    if (!file_.is_open()) {
+        file_ = grove::File::open(path_, grove::OpenMode::append);
+        lock();
+    }
     const std::uint64_t size = file_.size();
     if (!mark && size > 0 && foreign_ == Foreign::refuse) refuse_foreign(path_);
     position_ = mark.value_or(0);
     if (size < position_) throw std::runtime_error{path_.string() + ": is shorter than this crawl left it"};
     if (size > position_) file_.resize(position_);
+}
+
+/// Against a second crawler, which would cut off what this one writes. The kernel lets go of it with the
+/// file, however the process ends. A file system that has no locks is taken as it is.
+void Journal::lock() {
+    if (::flock(file_.native_handle(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    file_ = {};
+    throw std::runtime_error{path_.string() +
+                             ": another crawler is writing it; wait for its end, or give another name"};
 }
 
 void Journal::append(std::string_view text) {

@@ -26,8 +26,8 @@ public:
 
     /// What it is called in a frontier's marks; empty: it has none, for it cannot go on where it stopped.
     [[nodiscard]] virtual std::string name() const { return {}; }
-    /// Cuts off what lies behind the mark. Without one it is somebody else's, unless it is new, or empty:
-    /// throws std::runtime_error. Blocks.
+    /// Cuts off what lies behind the mark, also later if what was written is not to be. Without one it is
+    /// somebody else's, unless it is new, or empty: throws std::runtime_error. Blocks.
     virtual void resume(std::optional<std::uint64_t> mark) = 0;
     virtual void write(std::span<const Visit>) = 0;  ///< Blocks.
     [[nodiscard]] virtual std::uint64_t position() const { return 0; }
@@ -50,6 +50,8 @@ public:
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
+    void lock();
+
     std::filesystem::path path_;
     bool durable_;
     Foreign foreign_;

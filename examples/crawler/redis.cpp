@@ -125,6 +125,9 @@ std::vector<RedisReply> Redis::exchange(std::span<const Command> commands) {
         const std::unique_ptr<redisReply, FreeReply> reply{static_cast<redisReply*>(raw)};
         replies.push_back(converted(*reply, refusal));
     }
+    if (refusal.starts_with("LOADING")) {  // it has just started: as if it were still away
+        throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again), refusal};
+    }
     socket_ = std::move(socket);
     if (!refusal.empty()) throw std::runtime_error{"Redis refuses: " + refusal};
     return replies;

@@ -33,9 +33,10 @@ public:
     explicit Redis(std::string_view url);
     ~Redis();
 
-    /// Sends the commands together and gives the replies in their order. If the connection breaks, connects
-    /// and sends them all again, for some time: they must bear being done twice. Throws std::runtime_error
-    /// for what the server refuses, std::system_error when it is not to be reached. Blocks.
+    /// Sends the commands together and gives the replies in their order. If the connection breaks, or the
+    /// server still loads its data, connects and sends them all again, for some time: they must bear being
+    /// done twice. Throws std::runtime_error for what the server refuses, std::system_error when it is not to
+    /// be reached. Blocks.
     std::vector<RedisReply> run(std::span<const Command>);
     RedisReply run(const Command& command) { return run(std::span{&command, 1}).front(); }  ///< Blocks.
 

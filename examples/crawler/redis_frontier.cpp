@@ -19,24 +19,50 @@ namespace {
 constexpr auto look_interval = 100ms;
 constexpr const char* group = "crawlers";
 
-// KEYS: the stream, the set of URLs met, the counters. ARGV: the page that is done or "", the most URLs to be
-// known, then url, depth, redirects and referrer of each target.
-constexpr const char* finish_script = R"lua(
-    if ARGV[1] ~= '' and redis.call('XACK', KEYS[1], 'crawlers', ARGV[1]) == 1 then
-        redis.call('XDEL', KEYS[1], ARGV[1])
-        redis.call('HINCRBY', KEYS[3], 'open', -1)
-    end
-    local room = tonumber(ARGV[2]) - redis.call('SCARD', KEYS[2])
-    local added = 0
-    for i = 3, #ARGV, 4 do
-        if added >= room then
-            redis.call('HINCRBY', KEYS[3], 'dropped', 1 - redis.call('SISMEMBER', KEYS[2], ARGV[i]))
-        elseif redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
-            redis.call('XADD', KEYS[1], '*', 'u', ARGV[i], 'd', ARGV[i + 1], 'r', ARGV[i + 2], 'f', ARGV[i + 3])
-            added = added + 1
+// KEYS: the stream, the set of URLs met, the counters, the marks, the commits. ARGV: the consumer, the number
+// of this commit among its, or 0: it is none; the most URLs to be known; how many marks, then of each the
+// output and the position; then for each page that is done its id, or "", how many targets, and those.
+//
+// A commit that is repeated because its reply was lost is done once. One whose pages are not all the
+// consumer's any more changes nothing and gives -1.
+constexpr const char* commit_script = R"lua(
+    local number = tonumber(ARGV[2])
+    if number > 0 and tonumber(redis.call('HGET', KEYS[5], ARGV[1]) or 0) >= number then return 0 end
+    local first = 5 + 2 * ARGV[4]
+    local at = first
+    while at <= #ARGV do
+        if ARGV[at] ~= '' then
+            local pending = redis.call('XPENDING', KEYS[1], 'crawlers', ARGV[at], ARGV[at], 1)
+            if not pending[1] or pending[1][2] ~= ARGV[1] then return -1 end
         end
+        at = at + 2 + ARGV[at + 1]
     end
-    redis.call('HINCRBY', KEYS[3], 'open', added)
+
+    for i = 5, first - 1, 2 do redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
+    local room = ARGV[3] - redis.call('SCARD', KEYS[2])
+    local added = 0
+    local done = 0
+    at = first
+    while at <= #ARGV do
+        if ARGV[at] ~= '' then
+            redis.call('XACK', KEYS[1], 'crawlers', ARGV[at])
+            redis.call('XDEL', KEYS[1], ARGV[at])
+            done = done + 1
+        end
+        local last = at + 1 + ARGV[at + 1]
+        for i = at + 2, last do
+            local u, d, r, f = string.match(ARGV[i], '^(.-)\n(.-)\n(.-)\n(.*)$')
+            if added >= room then
+                redis.call('HINCRBY', KEYS[3], 'dropped', 1 - redis.call('SISMEMBER', KEYS[2], u))
+            elseif redis.call('SADD', KEYS[2], u) == 1 then
+                redis.call('XADD', KEYS[1], '*', 'u', u, 'd', d, 'r', r, 'f', f)
+                added = added + 1
+            end
+        end
+        at = last + 1
+    end
+    redis.call('HINCRBY', KEYS[3], 'open', added - done)
+    if number > 0 then redis.call('HSET', KEYS[5], ARGV[1], number) end
     return added
 )lua";
 
@@ -72,6 +98,18 @@ std::string host_name() {
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
 }
 
+/// One word for each: a command has a million at most.
+void append_page(Redis::Command& command, const std::string& id, std::span<const Target> targets) {
+    command.push_back(id);
+    command.push_back(std::to_string(targets.size()));
+    for (const Target& target : targets) {
+        std::string text = target.url;
+        text.append("\n").append(std::to_string(target.depth));
+        text.append("\n").append(std::to_string(target.redirects));
+        command.push_back(text.append("\n").append(target.referrer));
+    }
+}
+
 std::size_t count_in(const RedisReply& reply) {
     return number_in<std::size_t>(reply.text).value_or(0);
 }
@@ -96,26 +134,25 @@ std::string RedisFrontier::key(std::string_view part) const {
     return "{" + options_.name + "}:" + std::string{part};
 }
 
-Redis::Command RedisFrontier::finish(const std::string& id, std::span<const Target> targets) const {
-    Redis::Command command{"EVAL",
-                           finish_script,
-                           "3",
-                           key("pages"),
-                           key("met"),
-                           key("counters"),
-                           id,
-                           std::to_string(options_.max_urls)};
-    for (const Target& target : targets) {
-        command.push_back(target.url);
-        command.push_back(std::to_string(target.depth));
-        command.push_back(std::to_string(target.redirects));
-        command.push_back(target.referrer);
+/// Pages are to be appended.
+Redis::Command RedisFrontier::commit_command(std::uint64_t number, std::span<const Mark> marks) const {
+    Redis::Command command{"EVAL", commit_script, "5"};
+    for (const char* part : {"pages", "met", "counters", "marks", "commits"}) command.push_back(key(part));
+    command.push_back(consumer_);
+    command.push_back(std::to_string(number));
+    command.push_back(std::to_string(options_.max_urls));
+    command.push_back(std::to_string(marks.size()));
+    for (const Mark& mark : marks) {
+        command.push_back(host_name() + ":" + mark.output);
+        command.push_back(std::to_string(mark.position));
     }
     return command;
 }
 
 void RedisFrontier::add(std::span<const Target> targets) {
-    (void)redis_.run(finish({}, targets));
+    Redis::Command command = commit_command(0, {});
+    append_page(command, {}, targets);
+    (void)redis_.run(command);
 }
 
 // --- taking ------------------------------------------------------------------------------------------
@@ -223,14 +260,9 @@ void RedisFrontier::release() {
 // --- done --------------------------------------------------------------------------------------------
 
 void RedisFrontier::commit(std::span<const Visit> visits, std::span<const Mark> marks) {
-    std::vector<Redis::Command> commands{{"MULTI"}};
-    for (const Visit& visit : visits) commands.push_back(finish(visit.page.id, visit.found));
-    for (const Mark& mark : marks) {
-        commands.push_back(
-            {"HSET", key("marks"), host_name() + ":" + mark.output, std::to_string(mark.position)});
-    }
-    commands.push_back({"EXEC"});
-    (void)redis_.run(commands);
+    Redis::Command command = commit_command(++commits_, marks);
+    for (const Visit& visit : visits) append_page(command, visit.page.id, visit.found);
+    if (redis_.run(command).integer < 0) throw PagesLost{};
     for (const Visit& visit : visits) held_.erase(visit.page.id);
 }
 

@@ -6,6 +6,7 @@
 #include "redis.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <set>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace crawler {
 ///
 /// The pages that are not done are a stream with one consumer group; who takes a page has a lease on it,
 /// which it renews. Pages of a crawler that died go to the others when their lease has run out. What belongs
-/// together changes in one script, or one MULTI.
+/// together changes in one script.
 class RedisFrontier final : public Frontier {
 public:
     struct Options {
@@ -45,7 +46,7 @@ public:
 
 private:
     [[nodiscard]] std::string key(std::string_view part) const;
-    [[nodiscard]] Redis::Command finish(const std::string& id, std::span<const Target>) const;
+    [[nodiscard]] Redis::Command commit_command(std::uint64_t number, std::span<const Mark>) const;
     [[nodiscard]] std::vector<Page> adopt(const RedisReply& entries);
     [[nodiscard]] std::vector<Page> take_from_the_dead(std::size_t n);
     [[nodiscard]] std::set<std::string> renew(const std::set<std::string>& ids);
@@ -55,6 +56,7 @@ private:
     Redis redis_;
     std::string consumer_;
     std::set<std::string> held_;  // ids of the pages that were taken here and are not done
+    std::uint64_t commits_ = 0;   // that were begun
     std::size_t open_ = 0;        // pages of the crawl that are not done, as of the last look
     std::size_t dropped_ = 0;
     grove::Clock::time_point next_search_{};  // for pages of the dead

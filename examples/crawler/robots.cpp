@@ -119,14 +119,16 @@ private:
         if (for_us_) ours_.rules_.push_back(rule);
         if (for_all_) everyones_.rules_.push_back(std::move(rule));
     }
+    /// It is no rule of the RFC's, so it ends no run of user-agent lines (2.2.4). That leaves "User-agent: a,
+    /// Crawl-delay: 1, User-agent: b, Crawl-delay: 2" one group: the first delay after its name is an
+    /// agent's.
     void delay(std::string_view value) {
-        in_agents_ = false;
         const auto seconds = number_in<double>(value);
         if (!seconds || !std::isfinite(*seconds) || *seconds < 0) return;
         const std::chrono::milliseconds length{
             static_cast<std::int64_t>(std::min(*seconds, longest_delay) * 1000)};
-        if (for_us_) ours_.delay_ = length;
-        if (for_all_) everyones_.delay_ = length;
+        if (for_us_ && !ours_.delay_) ours_.delay_ = length;
+        if (for_all_ && !everyones_.delay_) everyones_.delay_ = length;
     }
 
     std::string product_;
@@ -152,6 +154,13 @@ Robots Robots::parse(std::string_view text, std::string_view product) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return std::move(reader).finish();
+}
+
+std::size_t Robots::bytes() const noexcept {
+    std::size_t sum = sizeof *this;
+    for (const Rule& rule : rules_) sum += sizeof rule + rule.pattern.size();
+    for (const auto& sitemap : sitemaps_) sum += sizeof(std::string) + sitemap.size();
+    return sum;
 }
 
 bool Robots::allows(std::string_view target) const {

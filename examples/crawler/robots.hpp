@@ -24,6 +24,7 @@ public:
     /// Not of the RFC, but widely written.
     [[nodiscard]] std::optional<std::chrono::milliseconds> crawl_delay() const noexcept { return delay_; }
     [[nodiscard]] const std::vector<std::string>& sitemaps() const noexcept { return sitemaps_; }
+    [[nodiscard]] std::size_t bytes() const noexcept;  ///< of memory, about
 
 private:
     struct Rule {

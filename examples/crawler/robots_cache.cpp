@@ -34,6 +34,7 @@ std::shared_ptr<const RobotsCache::Answer> RobotsCache::of(std::string_view url)
     if (!site->answer || site->expires <= grove::now()) {
         site->answer = std::make_shared<const Answer>(ask(origin));
         site->expires = grove::now() + (site->answer->reached ? lifetime : lifetime_of_failure);
+        count(origin, *site);
     }
     return site->answer;
 }
@@ -42,7 +43,7 @@ RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
     std::string url = origin + "/robots.txt";
     Answer answer;
     for (int redirects = 0;; ++redirects) {
-        answer.fetched = fetcher_.get(url);
+        answer.fetched = fetcher_.get_beginning(url, Robots::max_bytes + 1);  // one more: it was cut
         const auto location = answer.fetched.headers.get("Location");
         if (answer.fetched.status / 100 != 3 || !location) break;
         const auto target = resolve(boost::urls::url{url}, trimmed(*location));
@@ -56,9 +57,19 @@ RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
     return answer;
 }
 
+void RobotsCache::count(const std::string& origin, Site& site) {
+    const auto known = sites_.find(origin);
+    if (known == sites_.end() || known->second.get() != &site) return;  // it had to go meanwhile
+    bytes_ -= site.bytes;
+    site.bytes = site.answer->rules.bytes();
+    bytes_ += site.bytes;
+}
+
 void RobotsCache::make_room() {
-    if (sites_.size() < most_sites) return;
-    sites_.erase(sites_.begin());
+    while (!sites_.empty() && (sites_.size() >= most_sites || bytes_ > most_bytes_)) {
+        bytes_ -= sites_.begin()->second->bytes;
+        sites_.erase(sites_.begin());
+    }
 }
 
 }  // namespace crawler

@@ -14,10 +14,15 @@
 
 namespace crawler {
 
-/// What robots.txt says, of every site the crawl comes to; asked for once a day.
+/// What robots.txt says, of every site the crawl comes to; asked for once a day, and again if it had to make
+/// room for others.
 class RobotsCache {
 public:
-    explicit RobotsCache(Fetcher& fetcher) : fetcher_{fetcher} {}
+    static constexpr std::size_t default_bytes = 64
+                                                 << 20;  // of rules; 500 KiB of text may become 3 MB of them
+
+    explicit RobotsCache(Fetcher& fetcher, std::size_t most_bytes = default_bytes)
+        : fetcher_{fetcher}, most_bytes_{most_bytes} {}
 
     struct Answer {
         Robots rules{};
@@ -32,11 +37,15 @@ private:
         grove::Lock asking;
         std::shared_ptr<const Answer> answer;
         grove::Clock::time_point expires{};
+        std::size_t bytes = 0;  // of the answer, as long as it is counted
     };
     [[nodiscard]] Answer ask(const std::string& origin);
+    void count(const std::string& origin, Site&);
     void make_room();
 
     Fetcher& fetcher_;
+    std::size_t most_bytes_;
+    std::size_t bytes_ = 0;  // of the answers of sites_
     std::unordered_map<std::string, std::shared_ptr<Site>> sites_;
 };
 

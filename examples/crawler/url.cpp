@@ -1,9 +1,12 @@
 #include "url.hpp"
 
+#include <grove/net/address.hpp>
+
 #include <boost/url/parse.hpp>
 #include <boost/url/scheme.hpp>
 
 #include <stdexcept>
+#include <system_error>
 
 namespace crawler {
 
@@ -38,10 +41,10 @@ std::string normal(urls::url url) {
     url.normalize_path();  // not the query: Boost.URL 1.81 would make "a=1%262" two parameters
     if (url.port() == default_port(url) || url.port().empty()) url.remove_port();
     // ".." at the root is the root. Boost.URL 1.81 leaves it there.
-    for (std::string path{url.encoded_path()}; path == "/.." || path.starts_with("/../");) {
-        path.erase(0, 3);
-        url.set_encoded_path(path);
-    }
+    const std::string path{url.encoded_path()};
+    std::string_view rest = path;
+    while (rest == "/.." || rest.starts_with("/../")) rest.remove_prefix(3);
+    if (rest.size() < path.size()) url.set_encoded_path(rest);
     url.set_path_absolute(true);
     return std::string{url.buffer()};
 }
@@ -119,7 +122,11 @@ std::string_view directory_of(std::string_view url) {
 }
 
 bool is_loopback(std::string_view host) {
-    return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    if (host == "localhost") return true;
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    std::error_code ec;
+    const auto ip = grove::net::IpAddress::parse(host, ec);
+    return !ec && ip.is_loopback();
 }
 
 }  // namespace crawler

@@ -68,6 +68,8 @@ Visitor::Result Visitor::visit(const Page& page) {
     Result result;
     result.visit.page = page;
     if (may_fetch(result)) take_answer(result, fetcher_.get(page.url));
+    // It may be put off, and what it found with it.
+    if (result.temporary) mapped_.erase(std::string{origin_of(page.url)});
     if (!wants_.bodies) result.visit.body = {};
     return result;
 }
@@ -173,9 +175,9 @@ void Visitor::take_page(Visit& visit) {
 void Visitor::take_links(Visit& visit, const PageLinks& links) {
     const bool too_deep = visit.page.depth >= scope_.max_depth();
     if (too_deep && !wants_.links) return;
-    auto found = resolver_.resolve(visit.page.url, links, !rules_.obey_nofollow, wants_.links);
+    auto found = resolver_.resolve(
+        visit.page.url, links, {.fresh = !too_deep, .nofollow = !rules_.obey_nofollow, .all = wants_.links});
     visit.links = std::move(found.all);
-    if (too_deep) return;
     for (auto& url : found.fresh) {
         visit.found.push_back({std::move(url), visit.page.depth + 1, 0, visit.page.url});
     }

@@ -44,7 +44,10 @@ public:
     /// Blocks.
     [[nodiscard]] Result visit(const Page&);
     /// Some results were dropped: their links must be found again.
-    void forget_links() noexcept { resolver_.forget(); }
+    void forget_links() noexcept {
+        resolver_.forget();
+        mapped_.clear();
+    }
 
 private:
     [[nodiscard]] bool may_fetch(Result&);

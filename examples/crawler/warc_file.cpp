@@ -90,13 +90,13 @@ class Records {
 public:
     explicit Records(bool gzip) : gzip_{gzip} {}
 
-    void add_info(const std::string& software) {
+    void add_info(const WarcFile::Info& info) {
         add({.type = "warcinfo",
              .id = record_id(),
              .date = utc(std::chrono::system_clock::now()),
              .content_type = "application/warc-fields",
-             .block = field("software", software) + field("format", "WARC File Format 1.1") +
-                      field("robots", "obey")});
+             .block = field("software", info.software) + field("format", "WARC File Format 1.1") +
+                      field("robots", info.obeys_robots ? "obey" : "ignore")});
     }
 
     void add(const Visit& visit) {
@@ -143,9 +143,9 @@ void WarcFile::write(std::span<const Visit> visits) {
     const bool gzip = journal_.path().extension() == ".gz";
     std::string text;
     if (journal_.position() == 0) {
-        Records info{gzip};
-        info.add_info(software_);
-        text = std::move(info.text);
+        Records first{gzip};
+        first.add_info(info_);
+        text = std::move(first.text);
     }
     for (const auto& records : grove::offload_map(kept, [&](const Visit* visit) {
              Records records_of_page{gzip};

@@ -12,10 +12,16 @@ namespace crawler {
 ///
 /// http::Client gives a message's parts, not its bytes, so heads are put together again: Transfer-Encoding,
 /// which the body has no more, is kept as X-Crawler-Transfer-Encoding.
+///
+/// The file's first record says what wrote it, and whether robots.txt was obeyed.
 class WarcFile final : public Output {
 public:
-    WarcFile(const std::filesystem::path& path, std::string software, bool durable)
-        : journal_{path, durable}, software_{std::move(software)} {}
+    struct Info {
+        std::string software{};
+        bool obeys_robots = true;
+    };
+    WarcFile(const std::filesystem::path& path, Info info, bool durable)
+        : journal_{path, durable}, info_{std::move(info)} {}
 
     [[nodiscard]] std::string name() const override { return journal_.path(); }
     void resume(std::optional<std::uint64_t> mark) override { journal_.resume(mark); }
@@ -25,7 +31,7 @@ public:
 
 private:
     Journal journal_;
-    std::string software_;
+    Info info_;
 };
 
 }  // namespace crawler

@@ -18,6 +18,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -270,6 +271,28 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
     }
 }
 
+GROVE_TEST_REAL("a link of a page that is too deep is followed from another one") {
+    Site site;
+    site.page("/a", link("/deep"));
+    site.redirect("/old", "/new");  // as deep as the link to it, and its turn comes after /deep
+    site.page("/deep", link("/x"));
+    site.page("/new", link("/x"));
+    site.page("/x", "");
+    class Links final : public crawler::Output {
+    public:
+        void resume(std::optional<std::uint64_t>) override {}
+        void write(std::span<const Visit>) override {}
+        [[nodiscard]] bool wants_links() const override { return true; }
+    } links;
+    auto options = options_for(site.url("/a"));
+    options.seeds.push_back(site.url("/old"));
+    options.scope.max_depth = 1;
+    options.connections = 1;
+    MemoryFrontier frontier{1000};
+    CHECK(Crawl{options, frontier, {&links}}.run() == Crawl::End::complete);
+    CHECK(site.hits("/x") == 1);
+}
+
 GROVE_TEST_REAL("robots.txt") {
     Site site;
     site.page("/", link("/open") + link("/closed"));
@@ -299,6 +322,14 @@ GROVE_TEST_REAL("robots.txt") {
             crawl.run(), ("GET " + site.url() + ": status 500 for robots.txt").c_str(), std::runtime_error);
         CHECK(site.hits("/") == 0);
     }
+    SUBCASE("is longer than a page may be") {
+        auto small = options;
+        small.fetch.max_body = 1000;
+        site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n" + std::string(1 << 20, '#'));
+        CHECK(crawl(small) ==
+              Pages{{"/", "fetched"}, {"/open", "fetched"}, {"/closed", "excluded: robots.txt"}});
+        CHECK(site.hits("/robots.txt") == 1);
+    }
     SUBCASE("is not asked for by who owns the site") {
         site.page("/robots.txt", "User-agent: *\nDisallow: /\n");
         auto own = options;
@@ -317,6 +348,12 @@ GROVE_TEST_REAL("robots.txt") {
         auto curious = options;
         curious.visit.sitemaps = true;
         CHECK(crawl(curious).at("/hidden") == "fetched");
+        site.answer("/", [](ResponseWriter& response, int n) {
+            response.status = n % 2 == 0 ? 200 : 503;
+            response.send("");
+        });
+        while (site.hits("/") % 2 != 0) (void)crawl(options);
+        CHECK(crawl(curious).at("/hidden") == "fetched");  // though the first page was put off
     }
 }
 
@@ -453,6 +490,70 @@ GROVE_TEST_REAL("after a crash at any commit the pages are all there, and none i
         CHECK(lines.size() == tree_size);
         CHECK(std::ranges::adjacent_find(lines) == lines.end());  // it is sorted
     }
+}
+
+namespace {
+
+/// The first page it gives is somebody else's when it is to be confirmed, or committed, and then comes back.
+class Losing final : public crawler::Frontier {
+public:
+    enum class When { confirm, commit };
+    explicit Losing(When when) : when_{when} {}
+
+    void add(std::span<const crawler::Target> targets) override { real_.add(targets); }
+    std::vector<crawler::Page> take(std::size_t n) override {
+        return lost_.empty() ? real_.take(n) : std::exchange(lost_, {});
+    }
+    void confirm(std::vector<Visit>& visits) override {
+        if (!has_lost_ && when_ == When::confirm) lose(visits);
+        if (std::exchange(to_be_told_, false)) visits.clear();
+    }
+    void commit(std::span<const Visit> visits, std::span<const crawler::Mark> marks) override {
+        if (!has_lost_ && !visits.empty()) {
+            lose(visits);
+            throw crawler::PagesLost{};
+        }
+        real_.commit(visits, marks);
+    }
+    bool finished() override { return lost_.empty() && real_.finished(); }
+    bool claim_content(const std::string& digest, const std::string& url) override {
+        return real_.claim_content(digest, url);
+    }
+    std::optional<std::uint64_t> mark_of(const std::string& output) override { return real_.mark_of(output); }
+    std::size_t waiting() const noexcept override { return real_.waiting(); }
+
+private:
+    void lose(std::span<const Visit> visits) {
+        has_lost_ = to_be_told_ = true;
+        for (const Visit& visit : visits) lost_.push_back(visit.page);
+    }
+
+    When when_;
+    MemoryFrontier real_{1000};
+    std::vector<crawler::Page> lost_;
+    bool has_lost_ = false;
+    bool to_be_told_ = false;
+};
+
+}  // namespace
+
+GROVE_TEST_REAL("a page that is lost is recorded once, and what it led to is found again") {
+    Site site;
+    site.page("/", link("/linked"));
+    site.page("/linked", "");
+    site.page("/robots.txt", "Sitemap: " + site.url("/mapped") + "\n");
+    site.page("/mapped", "");
+    auto options = options_for(site.url());
+    options.visit.sitemaps = true;
+    for (const auto when : {Losing::When::confirm, Losing::When::commit}) {
+        const Scratch scratch;
+        Losing frontier{when};
+        crawler::ListFile list{scratch / "list", false};
+        CHECK(Crawl{options, frontier, {&list}}.run() == Crawl::End::complete);
+        CHECK(grove::testing::look(scratch / "list") ==
+              site.url("/") + "\n" + site.url("/linked") + "\n" + site.url("/mapped") + "\n");
+    }
+    CHECK(site.hits("/") == 4);
 }
 
 GROVE_TEST_REAL("a crawl that is stopped finishes what is under way, and goes on later") {

@@ -1,18 +1,25 @@
 #include <grove/core/runtime.hpp>
+#include <grove/io/stream.hpp>
+#include <grove/sync/group.hpp>
 
 #include "crawler/memory_frontier.hpp"
 #include "crawler/redis_frontier.hpp"
 #include "crawler/redis_server.hpp"
 #include "crawler/sqlite_frontier.hpp"
+#include "http/wire.hpp"
 #include "io/scratch.hpp"
 #include "support/grove_test.hpp"
 
+#include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -168,6 +175,17 @@ struct Shared {
     }
 };
 
+/// What comes from one goes to the other, as long as it may.
+void pump(grove::net::Socket& from, grove::net::Socket& to, const std::function<bool()>& may) {
+    std::array<std::byte, 1024> buffer;
+    std::error_code ec;
+    for (;;) {
+        const std::size_t n = from.read_some(buffer, ec);
+        if (n == 0 || !may()) return;
+        grove::write(to, std::span{buffer}.first(n), ec);
+    }
+}
+
 /// The pages, as soon as there are some.
 std::vector<Page> await_pages(Frontier& frontier) {
     const grove::Deadline patience{grove::Clock::now() + 20s};
@@ -222,6 +240,29 @@ GROVE_TEST_REAL("who comes back after its lease does not get its page twice into
     CHECK(visits.empty());
 }
 
+GROVE_TEST_REAL("who loses a page after it was confirmed cannot commit it, nor marks") {
+    const Shared shared;
+    const auto sleeper = shared.join();
+    sleeper->add(targets({"http://h/1", "http://h/2"}));
+    const auto pages = sleeper->take(2);
+    std::vector<Visit> visits{visit(pages[0]), visit(pages[1], {"http://h/3"})};
+    sleeper->confirm(visits);
+    REQUIRE(visits.size() == 2);
+    crawler::Redis redis{shared.server.url()};
+    (void)redis.run({"XCLAIM", "{crawl}:pages", "crawlers", "heir", "0", pages[0].id});
+
+    const std::vector<Mark> marks{{"list", 7}};
+    CHECK_THROWS_AS(sleeper->commit(visits, marks), crawler::PagesLost);
+    CHECK_FALSE(sleeper->mark_of("list"));
+    CHECK(sleeper->take(10).empty());
+    sleeper->confirm(visits);
+    REQUIRE(visits.size() == 1);
+    CHECK(visits[0].page.url == "http://h/2");
+    sleeper->commit(visits, marks);
+    CHECK(sleeper->mark_of("list") == 7);
+    CHECK(urls_of(sleeper->take(10)) == Urls{"http://h/3"});
+}
+
 GROVE_TEST_REAL("leases are renewed as long as the crawler lives") {
     const Shared shared{.lease = 200ms};
     const auto slow = shared.join();
@@ -271,6 +312,40 @@ GROVE_TEST_REAL("a broken connection is made anew") {
     frontier->commit(std::vector<Visit>{visit(pages[0])}, marks);
     CHECK(frontier->mark_of("list") == 7);
     CHECK(frontier->finished());
+}
+
+GROVE_TEST_REAL("a commit whose reply is lost is done once") {
+    const RedisServer server;
+    bool cut = false;
+    grove::testing::ScriptedServer proxy{[&](grove::testing::Wire& wire, int) {
+        grove::testing::Wire redis{grove::net::Endpoint::parse(server.address())};
+        grove::Group requests;
+        requests.spawn([&] { pump(wire.socket, redis.socket, [] { return true; }); });
+        pump(redis.socket, wire.socket, [&] { return !std::exchange(cut, false); });
+    }};
+    crawler::RedisFrontier frontier{{.url = "redis://" + proxy.listener.local().to_string() + "/1"}};
+    frontier.add(targets({"http://h/1"}));
+    const auto pages = frontier.take(10);
+    const std::vector<Mark> marks{{"list", 7}};
+    cut = true;
+    frontier.commit(std::vector<Visit>{visit(pages.at(0), {"http://h/2"})}, marks);
+    CHECK_FALSE(cut);
+    CHECK(proxy.connections == 2);
+    CHECK(frontier.mark_of("list") == 7);
+    const auto next = frontier.take(10);
+    CHECK(urls_of(next) == Urls{"http://h/2"});
+    finish(frontier, next.at(0));
+    CHECK(frontier.finished());
+}
+
+GROVE_TEST_REAL("a server that still loads its data is waited for") {
+    grove::testing::ScriptedServer server{[](grove::testing::Wire& wire, int n) {
+        (void)wire.read_through("PING\r\n");
+        wire.send(n < 3 ? "-LOADING Redis is loading the dataset in memory\r\n" : "+PONG\r\n");
+    }};
+    crawler::Redis redis{"redis://" + server.listener.local().to_string()};
+    CHECK(redis.run({"PING"}).text == "PONG");
+    CHECK(server.connections == 3);
 }
 
 GROVE_TEST_REAL("what Redis refuses is an error, also within a transaction") {

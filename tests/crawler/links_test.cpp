@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -51,9 +52,35 @@ TEST_CASE("broken HTML") {
     CHECK(
         words_of(links_of("<<a href=a>< a href=no></a href=no><a/href=b><A HREF=\"c&amp;d&#x26;e&nope\">")) ==
         Words{"a", "b", "c&d&e&nope"});
+    CHECK(words_of(links_of("<!--><a href=a><!---><a href=b><!--x--!><a href=c><!--x--!--><a href=d>"
+                            "<!----!><a href=e><!-- -- > --!x <a href=no>---><a href=f><!--x--")) ==
+          Words{"a", "b", "c", "d", "e", "f"});
     for (const char* cut :
          {"<", "<a", "<a href", "<a href=", "<a href='", "<!--", "<script", "</", "<a href=\"&#"}) {
         CHECK(links_of(cut).links.empty());
+    }
+}
+
+TEST_CASE("a page may be as hostile as it likes: it takes time by its length") {
+    // What takes milliseconds takes minutes if each piece looks at all the rest.
+    for (const std::string piece : {"<!--a--!>",
+                                    "<!--a-->",
+                                    "<!-",
+                                    "<!--",
+                                    "--!",
+                                    "<a ",
+                                    "<a href='",
+                                    "<a href=&#",
+                                    "<script>",
+                                    "</script",
+                                    "<meta name=robots content=x>",
+                                    "<meta http-equiv=refresh content='url=&amp;'>"}) {
+        CAPTURE(piece);
+        std::string page;
+        while (page.size() < 1 << 20) page += piece;
+        const std::clock_t start = std::clock();
+        (void)links_of(page);
+        CHECK(std::clock() - start < 5 * CLOCKS_PER_SEC);
     }
 }
 
@@ -88,7 +115,7 @@ TEST_CASE("a word is resolved once per directory, a query alone per page") {
     const crawler::Scope scope{{"http://host/"}, {}};
     crawler::LinkResolver resolver{scope};
     const auto fresh = [&](const std::string& page, std::vector<crawler::Link> links) {
-        return resolver.resolve(page, {.links = std::move(links)}, false, false).fresh;
+        return resolver.resolve(page, {.links = std::move(links)}, {}).fresh;
     };
     CHECK(fresh("http://host/a", {{"x"}, {"x"}, {"http://away/"}, {"#top"}}) == Words{"http://host/x"});
     CHECK(fresh("http://host/b", {{"x"}, {"y"}}) == Words{"http://host/y"});
@@ -103,8 +130,11 @@ TEST_CASE("all links are there for who wants them") {
     const crawler::Scope scope{{"http://host/"}, {}};
     crawler::LinkResolver resolver{scope};
     const PageLinks page{.base = "/sub/", .links = {{"x"}, {"http://away/"}, {"mailto:a@b"}}};
+    const auto untaken = resolver.resolve("http://host/a", page, {.fresh = false, .all = true});
+    CHECK(untaken.all == Words{"http://host/sub/x", "http://away/"});
+    CHECK(untaken.fresh.empty());
     for (int i = 0; i < 2; ++i) {
-        const auto found = resolver.resolve("http://host/a", page, false, true);
+        const auto found = resolver.resolve("http://host/a", page, {.all = true});
         CHECK(found.all == Words{"http://host/sub/x", "http://away/"});
         CHECK(found.fresh.size() == (i == 0 ? 1 : 0));
     }

@@ -23,6 +23,8 @@ using grove::testing::Scratch;
 
 namespace {
 
+const crawler::WarcFile::Info test{.software = "test/1"};
+
 Visit fetched(const std::string& url, const std::string& body = "<p>hello") {
     Visit visit{.page = {{.url = url, .referrer = "http://h/"}},
                 .outcome = Outcome::fetched,
@@ -90,7 +92,7 @@ GROVE_TEST_REAL("an output goes on at the mark, and what lies behind is gone") {
         }
     };
     SUBCASE("a WARC file") {
-        survives([&] { return std::make_unique<crawler::WarcFile>(scratch / "w.warc", "test", true); },
+        survives([&] { return std::make_unique<crawler::WarcFile>(scratch / "w.warc", test, true); },
                  [&] { return occurrences(look(scratch / "w.warc"), "WARC-Type: response"); });
         CHECK(occurrences(look(scratch / "w.warc"), "WARC-Type: warcinfo") == 1);
     }
@@ -130,10 +132,30 @@ GROVE_TEST_REAL("a table goes on at the mark, has a row per page, and its links"
 GROVE_TEST_REAL("a file of somebody else's is left alone") {
     const Scratch scratch;
     put(scratch / "w.warc", "precious");
-    crawler::WarcFile warc{scratch / "w.warc", "test", false};
+    crawler::WarcFile warc{scratch / "w.warc", test, false};
     CHECK_THROWS_AS(warc.resume(std::nullopt), std::runtime_error);
     CHECK_THROWS_AS(warc.resume(100), std::runtime_error);  // shorter than the crawl left it
     CHECK(look(scratch / "w.warc") == "precious");
+}
+
+GROVE_TEST_REAL("a file that another crawler writes is left alone") {
+    const Scratch scratch;
+    std::uint64_t mark = 0;
+    {
+        crawler::ListFile list{scratch / "list", false};
+        list.resume(std::nullopt);
+        list.write(std::vector<Visit>{fetched("http://h/1")});
+        mark = list.position();
+        list.write(std::vector<Visit>{fetched("http://h/2")});
+        crawler::ListFile second{scratch / "list", false};
+        const std::string refusal = (scratch / "list").string() +
+                                    ": another crawler is writing it; wait for its end, or give another name";
+        CHECK_THROWS_WITH_AS(second.resume(mark), refusal.c_str(), std::runtime_error);
+        CHECK(look(scratch / "list") == "http://h/1\nhttp://h/2\n");
+    }
+    crawler::ListFile heir{scratch / "list", false};
+    heir.resume(mark);
+    CHECK(look(scratch / "list") == "http://h/1\n");
 }
 
 GROVE_TEST_REAL("records of a WARC file") {
@@ -142,12 +164,14 @@ GROVE_TEST_REAL("records of a WARC file") {
     visits[1].outcome = Outcome::excluded;
     visits.push_back({.page = {{.url = "http://h/no_answer"}}});
 
-    crawler::WarcFile plain{scratch / "w.warc", "test/1", false};
+    crawler::WarcFile plain{scratch / "w.warc", test, false};
     plain.resume(std::nullopt);
     plain.write(visits);
     const std::string text = look(scratch / "w.warc");
     CHECK(plain.position() == text.size());
     CHECK(text.starts_with("WARC/1.1\r\nWARC-Type: warcinfo\r\n"));
+    CHECK(occurrences(text, "software: test/1\r\n") == 1);
+    CHECK(occurrences(text, "\r\nrobots: obey\r\n") == 1);
     CHECK(occurrences(text, "WARC/1.1\r\n") == 4);
     CHECK(occurrences(text, "WARC-Target-URI: http://h:8080/dir/page?q\r\n") == 3);
     CHECK(occurrences(text, "WARC-Payload-Digest: sha1:VGMT4NSHA2AWVOR6EVYXQUGCNSONBWE5\r\n") ==
@@ -157,11 +181,13 @@ GROVE_TEST_REAL("records of a WARC file") {
     CHECK(occurrences(text, "\r\n\r\nGET /dir/page?q HTTP/1.1\r\nHost: h:8080\r\n") == 1);
     CHECK(occurrences(text, "via: http://h/\r\nhopsFromSeed: 0\r\nfetchTimeMs: 5\r\n") == 1);
 
-    crawler::WarcFile packed{scratch / "w.warc.gz", "test/1", false};
+    crawler::WarcFile packed{scratch / "w.warc.gz", {.software = "test/1", .obeys_robots = false}, false};
     packed.resume(std::nullopt);
     packed.write(visits);
     std::size_t members = 0;
-    CHECK(occurrences(inflated(look(scratch / "w.warc.gz"), members), "WARC/1.1\r\n") == 4);
+    const std::string unpacked = inflated(look(scratch / "w.warc.gz"), members);
+    CHECK(occurrences(unpacked, "WARC/1.1\r\n") == 4);
+    CHECK(occurrences(unpacked, "\r\nrobots: ignore\r\n") == 1);
     CHECK(members == 4);
 }
 

@@ -40,7 +40,8 @@ public:
         process_.wait();
     }
 
-    [[nodiscard]] std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_) + "/1"; }
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    [[nodiscard]] std::string url() const { return "redis://" + address() + "/1"; }
 
 private:
     static std::uint16_t free_port() {

@@ -1,9 +1,13 @@
 #include "crawler/robots.hpp"
 
-#include <doctest/doctest.h>
+#include "crawler/fetch.hpp"
+#include "crawler/robots_cache.hpp"
+#include "http/wire.hpp"
+#include "support/grove_test.hpp"
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 using namespace std::chrono_literals;
 using crawler::Robots;
@@ -92,6 +96,15 @@ TEST_CASE("a sitemap does not end a group, and crawl-delay is of it") {
     }
 }
 
+TEST_CASE("a crawl-delay does not end a run of user-agent lines, and the first one is theirs") {
+    const std::string rules =
+        "User-agent: a\nCrawl-delay: 1\nUser-agent: b\nCrawl-delay: 2\nUser-agent: *\nDisallow: /private\n";
+    for (const char* product : {"a", "b", "c"}) CHECK_FALSE(allows(rules, "/private", product));
+    CHECK(Robots::parse(rules, "a").crawl_delay() == 1s);
+    CHECK(Robots::parse(rules, "b").crawl_delay() == 2s);
+    CHECK_FALSE(Robots::parse(rules, "c").crawl_delay());
+}
+
 TEST_CASE("what comes after 500 KiB is not read, nor half a line") {
     std::string text = "User-agent: *\nDisallow: /first\n";
     text += std::string(Robots::max_bytes - text.size() - 20, '#') + "\n";
@@ -101,6 +114,33 @@ TEST_CASE("what comes after 500 KiB is not read, nor half a line") {
     CHECK(robots.allows("/cut/in/the/middle"));
     CHECK(robots.allows("/c"));
     CHECK(robots.allows("/later"));
+}
+
+GROVE_TEST_REAL("rules of sites that were met make room for others") {
+    struct Site {
+        int asked = 0;
+        grove::testing::TestServer server{
+            [this](grove::http::Request&, grove::http::ResponseWriter& response) {
+                ++asked;
+                std::string rules = "User-agent: *\n";
+                for (int i = 0; i < 1000; ++i) rules += "Disallow: /" + std::to_string(i) + "\n";
+                response.send(rules);
+            }};
+    };
+    Site one;
+    Site two;
+    crawler::Fetcher fetcher{{}};
+    const auto ask_both = [&](std::size_t bytes) {
+        crawler::RobotsCache cache{fetcher, bytes};
+        for (int i = 0; i < 3; ++i) {
+            for (Site* site : {&one, &two}) {
+                CHECK_FALSE(cache.of(site->server.url("/"))->rules.allows("/999"));
+            }
+        }
+        return std::exchange(one.asked, 0) + std::exchange(two.asked, 0);
+    };
+    CHECK(ask_both(1 << 20) == 2);
+    CHECK(ask_both(10'000) == 6);
 }
 
 TEST_SUITE_END();

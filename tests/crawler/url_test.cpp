@@ -3,6 +3,7 @@
 #include <boost/url/url.hpp>
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -66,6 +67,14 @@ TEST_CASE("links are read as a browser does") {
     CHECK(resolved("http://[bad/") == "nowhere");
 }
 
+TEST_CASE("a long way up takes no time") {
+    std::string link;
+    while (link.size() < 1 << 20) link += "../";
+    const std::clock_t start = std::clock();
+    CHECK(resolved(link + "top") == "http://host/top");
+    CHECK(std::clock() - start < 5 * CLOCKS_PER_SEC);
+}
+
 TEST_CASE("the parts of a URL") {
     const std::string url = "http://host:8080/dir/page?to=/x/y";
     CHECK(crawler::origin_of(url) == "http://host:8080");
@@ -74,7 +83,12 @@ TEST_CASE("the parts of a URL") {
     CHECK(crawler::directory_of(url) == "http://host:8080/dir/");
     CHECK(crawler::host_of("http://[::1]:80/") == "[::1]");
     CHECK(crawler::is_loopback("127.0.0.2"));
+    CHECK(crawler::is_loopback("[::1]"));
+    CHECK(crawler::is_loopback("localhost"));
     CHECK_FALSE(crawler::is_loopback("12.0.0.1"));
+    CHECK_FALSE(crawler::is_loopback("[2001:db8::1]"));
+    CHECK_FALSE(crawler::is_loopback("127.example.com"));
+    CHECK_FALSE(crawler::is_loopback("127.0.0.1.example.com"));
 }
 
 TEST_SUITE_END();

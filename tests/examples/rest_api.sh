@@ -23,6 +23,35 @@ expect "deleted" "$(call DELETE /notes/to%20do)" "204 "
 expect "deleted twice" "$(call DELETE /notes/to%20do)" "404 "
 expect "another method" "$(call POST /notes/x -d y)" "405 405 Method Not Allowed"
 expect "too long" "$(head -c 100000 /dev/zero | call PUT /notes/long --data-binary @-)" "413 413 Content Too Large"
+
+# Who reads slowly gets what there was when it asked, though it is deleted meanwhile.
+python3 - "$address" <<'PYTHON'
+import http.client, socket, sys
+
+host, port = sys.argv[1].split(":")
+password = {"Authorization": "Bearer sesame"}
+keeper = http.client.HTTPConnection(host, int(port), timeout=30)
+
+
+def tell(method, path, body=None):
+    keeper.request(method, path, body, password)
+    answer = keeper.getresponse()
+    answer.read()
+    return answer.status
+
+
+names = [f"{i:05}" + "x" * 6000 for i in range(2000)]  # more than the sockets' buffers hold
+for name in names: assert tell("PUT", f"/notes/{name}", "x") == 201
+reader = socket.socket()
+reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+reader.connect((host, int(port)))
+reader.settimeout(30)
+reader.sendall(b"GET /notes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer sesame\r\nConnection: close\r\n\r\n")
+assert reader.recv(1) == b"H"  # the answer is under way
+for name in names: assert tell("DELETE", f"/notes/{name}") == 204
+head, body = reader.makefile("rb").read().split(b"\r\n\r\n", 1)
+assert body.decode() == "".join(name + "\n" for name in names) + "b/c\n", head
+PYTHON
 expect "Allow" "$(curl -sSI -X OPTIONS -H 'Authorization: Bearer sesame' "$url/notes/x" | tr -d '\r' | grep Allow)" \
     "Allow: DELETE, GET, HEAD, OPTIONS, PUT"
 stop INT

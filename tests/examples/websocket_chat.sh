@@ -44,5 +44,12 @@ assert guests[2].hear() == "to the cellar"
 guests[1].socket.close()  # without a word; the others go on
 guests[0].say("alone?")
 assert guests[0].hear() == "alone?"
+
+guests[2].socket.close()  # its room goes with it, and is there again for who comes next
+for i in range(3):
+    guest = Guest("cellar")
+    guest.say(f"guest {i}")
+    assert guest.hear() == f"guest {i}"
+    guest.socket.close()
 PYTHON
 stop INT
