@@ -55,7 +55,8 @@ struct Communicate {
         CHECK_FALSE(run({}));
     }
     bool begun = false;
-    grove::Process child = grove::Process::start({.argv = {"cat"},
+    // It answers no sooner than the parent has waited.
+    grove::Process child = grove::Process::start({.argv = {"sh", "-c", "sleep 0.005; exec cat"},
                                                   .input = grove::Stdio::pipe(),
                                                   .output = grove::Stdio::pipe(),
                                                   .errors = grove::Stdio::pipe()});

@@ -133,8 +133,6 @@ extern "C" void grove_use_loan(void* argument) noexcept {
 #if defined(GROVE_ASAN)
     __sanitizer_start_switch_fiber(
         &loan.host.sanitizer_fiber, loan.from.stack.bottom(), loan.from.stack.size);
-#elif defined(GROVE_TSAN)
-    __tsan_switch_to_fiber(loan.from.sanitizer_fiber, 0);
 #endif
 }
 
@@ -148,6 +146,8 @@ void run_on_stack_of(FiberRecord& host, FiberRecord& from, void (*f)(void*) noex
     host.context = grove_ontop_fcontext(host.context, &loan, &grove_borrow).fctx;
 #if defined(GROVE_ASAN)
     __sanitizer_finish_switch_fiber(from.sanitizer_fiber, nullptr, nullptr);
+#elif defined(GROVE_TSAN)
+    __tsan_switch_to_fiber(from.sanitizer_fiber, 0);  // here, where TSan's record of calls is this fiber's
 #endif
 }
 
