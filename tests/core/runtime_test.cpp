@@ -183,6 +183,18 @@ GROVE_TEST_REAL("at the end of a slice whoever is due meanwhile runs before the 
     CHECK(woke);
 }
 
+GROVE_TEST_REAL("a checkpoint that throws does not end the watch over time slices") {
+    {
+        const grove::Timeout timeout{0ms};
+        CHECK_THROWS_AS(grove::checkpoint(), grove::Timeout::Expired);
+    }
+    bool others_ran = false;
+    grove::spawn([&] { others_ran = true; });
+    const auto give_up = grove::Clock::now() + 5s;
+    while (!others_ran && grove::Clock::now() < give_up) grove::checkpoint();
+    CHECK(others_ran);
+}
+
 GROVE_TEST_REAL("checkpoint lets due timers fire and a time-out strike a computing greenlet") {
     CHECK_FALSE(grove::try_with_timeout(20ms, [] {
         const auto give_up = grove::Clock::now() + 10s;

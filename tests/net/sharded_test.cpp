@@ -73,7 +73,9 @@ GROVE_TEST_REAL("listeners of one endpoint share its port, whatever it is") {
     CHECK(listeners[0].local().port() != 0);
     CHECK(listeners[1].local() == listeners[0].local());
     CHECK(listeners[2].local() == listeners[0].local());
-    CHECK(bind_sharded(0, any_port).empty());
+    CHECK(bind_sharded(0, any_port).size() == std::thread::hardware_concurrency());
+    CHECK_THROWS_AS(grove::net::serve_sharded({}, [](grove::net::Socket, const Endpoint&) {}),
+                    std::invalid_argument);
     for (const auto& taken : {grove::net::Listener::bind(any_port).local(), listeners[0].local()}) {
         const auto others = grove::net::Listener::bind(taken, {.reuse_port = true});
         CHECK_THROWS_AS((void)bind_sharded(2, taken), std::system_error);

@@ -5,6 +5,7 @@
 
 #include "core/gil_state.hpp"
 #include "core/runtime_control.hpp"
+#include "core/scheduler.hpp"
 
 #include <algorithm>
 
@@ -136,19 +137,34 @@ void GilAccess::relock(Gil& gil) noexcept {
     (void)gil.acquire(true);
 }
 
+namespace {
+
+/// The runtime whose Gil it is, if this is its thread.
+Scheduler* own_runtime(const GilState& state) noexcept {
+    return state.scheduler == Scheduler::here() ? state.scheduler : nullptr;
+}
+
+}  // namespace
+
 void GilAccess::leave(Gil& gil) noexcept {
     GilState& state = *gil.state_;
+    if (Scheduler* const own = own_runtime(state)) own->note_gil_freed();
     state.away.store(state.away.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     gil.unlock();
 }
 
 void GilAccess::come_back(Gil& gil) noexcept {
-    relock(gil);
     GilState& state = *gil.state_;
+    Scheduler* const own = Scheduler::here();
+    const auto wanted_at = own ? own->when_gil_is_wanted() : Clock::time_point{};
+    relock(gil);
     state.away.store(state.away.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-    if (!state.ended) return;
-    const std::scoped_lock lock{state.mutex};
-    state.taken.notify_all();
+    if (own && own_runtime(state)) {
+        own->note_gil_taken(wanted_at);
+    } else if (state.ended) {
+        const std::scoped_lock lock{state.mutex};
+        state.taken.notify_all();
+    }
 }
 
 void GilAccess::hand_over(Gil& gil) noexcept {
@@ -174,7 +190,6 @@ void GilAccess::close(Gil& gil) noexcept {
 }
 
 void GilAccess::end(Gil& gil) noexcept {
-    gil.state_->scheduler = nullptr;
     set_held(gil.state_->outer);
 }
 
@@ -220,7 +235,13 @@ bool Gil::try_lock() noexcept {
 
 void Gil::unlock() noexcept {
     GROVE_ASSERT(held_here(), "Gil::unlock: this thread does not hold it");
-    detail::set_held(state_->outer);
+    if (detail::held_gil == this) {
+        detail::set_held(state_->outer);
+    } else {  // one that was taken later is kept
+        Gil* later = detail::held_gil;
+        while (later->state_->outer != this) later = later->state_->outer;
+        later->state_->outer = state_->outer;
+    }
     state_->locked.store(false, std::memory_order_seq_cst);
     if (state_->waiting.load(std::memory_order_seq_cst) > 0) detail::free_slow(*state_);
 }

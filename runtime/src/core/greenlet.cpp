@@ -39,6 +39,9 @@ namespace {
 /// Everything but making it ready.
 Scheduler& introduce(GreenletState& g, const SpawnOptions& options) {
     Scheduler* const scheduler = Scheduler::touchable();
+    if (!scheduler && GilAccess::held_by_this_thread())
+        throw std::system_error{make_error_code(Errc::closed),
+                                "spawn: the runtime whose Gil this is has ended"};
     if (!scheduler) {
         throw std::logic_error{
             "spawn: this thread runs no runtime and holds no Gil; RuntimeRef::post() is for it"};

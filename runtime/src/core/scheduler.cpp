@@ -283,18 +283,18 @@ void Scheduler::sleep_in_loop() noexcept {
     const Clock::time_point until = timers_.next();
     if (until == Clock::time_point::max() && !may_be_woken()) return report_deadlock();
     hub_sleeps_.store(true, std::memory_order_seq_cst);  // from here on, who posts also wakes
-    if (!has_posts() && stop_signal_.load(std::memory_order_relaxed) == heeded_signal_) {
+    // Asked again: who dropped the last RuntimeRef just before did not.
+    const bool somebody_wakes = until != Clock::time_point::max() || may_be_woken();
+    if (somebody_wakes && !has_posts() && stop_signal_.load(std::memory_order_relaxed) == heeded_signal_) {
         asleep_ = true;
-        const auto slept_from = loop_->now();
-        gil_state_->held_ns.fetch_add((slept_from - held_since_).count(), std::memory_order_relaxed);
+        note_gil_freed();
         gil().unlock();
         (void)loop_->poll(Deadline{until});
-        const bool had_to_wait = gil_state_->locked.load(std::memory_order_relaxed);
-        const auto woke_at = had_to_wait ? loop_->now() : Clock::time_point{};
+        const auto wanted_at = when_gil_is_wanted();
         GilAccess::relock(gil());
         asleep_ = false;
-        held_since_ = now_ = last_look_ = loop_->now();
-        if (had_to_wait) gil_state_->waited_ns.fetch_add((now_ - woke_at).count(), std::memory_order_relaxed);
+        note_gil_taken(wanted_at);
+        now_ = last_look_ = held_since_;
         loop_->deliver();
     }
     hub_sleeps_.store(false, std::memory_order_relaxed);
@@ -302,6 +302,20 @@ void Scheduler::sleep_in_loop() noexcept {
     drain_inbox();
     heed_stop_signal();
     timers_.fire_due(now_);
+}
+
+void Scheduler::note_gil_freed() noexcept {
+    gil_state_->held_ns.fetch_add((loop_->now() - held_since_).count(), std::memory_order_relaxed);
+}
+
+Clock::time_point Scheduler::when_gil_is_wanted() const noexcept {
+    return gil_state_->locked.load(std::memory_order_relaxed) ? loop_->now() : Clock::time_point{};
+}
+
+void Scheduler::note_gil_taken(Clock::time_point wanted_at) noexcept {
+    held_since_ = loop_->now();
+    if (wanted_at == Clock::time_point{}) return;
+    gil_state_->waited_ns.fetch_add((held_since_ - wanted_at).count(), std::memory_order_relaxed);
 }
 
 bool Scheduler::may_be_woken() const noexcept {

@@ -152,6 +152,13 @@ public:
     /// The hub sleeps in the event loop, or is about to. Any thread.
     [[nodiscard]] bool waits_in_loop() const noexcept { return hub_sleeps_.load(std::memory_order_relaxed); }
 
+    // --- Its Gil ------------------------------------------------------------------------------------
+
+    // What its own thread tells of it, for Gil::stats().
+    void note_gil_freed() noexcept;
+    [[nodiscard]] Clock::time_point when_gil_is_wanted() const noexcept;  ///< 0: it is free
+    void note_gil_taken(Clock::time_point wanted_at) noexcept;
+
     // --- The rest of the runtime ---------------------------------------------------------------------
 
     [[nodiscard]] const RunOptions& options() const noexcept { return options_; }

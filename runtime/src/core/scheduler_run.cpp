@@ -116,6 +116,8 @@ void Scheduler::run(MainBody& body) {
     running_greenlet = main_.get();
     call_main(body);
     drain_greenlets();
+    gil_state_->scheduler =
+        nullptr;  // a native thread with the Gil finds nobody any more whom it could give work
     set_watchdog(false);
     ticker_.reset();
     gil().unlock();  // native jobs that still run may want it
@@ -123,7 +125,6 @@ void Scheduler::run(MainBody& body) {
     while (!services_.empty()) services_.pop_back();
     gil().lock();
     GilAccess::close(gil());
-    if (live_ > 0) drain_greenlets();  // spawned by those who had the Gil last
     {
         const std::scoped_lock lock{control_->mutex};
         control_->scheduler = nullptr;
@@ -221,11 +222,11 @@ void Scheduler::checkpoint_slow() {
     const std::uint32_t up = gil_state_->breaker.fetch_and(
         ~(breaker_bit::signalled | breaker_bit::slice_used | breaker_bit::ticker_idle),
         std::memory_order_relaxed);
-    throw_if_signalled(g);
     if (up & breaker_bit::ticker_idle) {
         if (!ticker_) ticker_ = std::make_unique<Ticker>(options_.time_slice, *this);
         ticker_->watch_for_a_while();
     }
+    throw_if_signalled(g);
     if (up & breaker_bit::drop_request) GilAccess::hand_over(gil());
     if (up & breaker_bit::slice_used) {
         give_up_slice(g);

@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "core/greenlet_internal.hpp"
+#include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
 #include "platform/event_loop.hpp"
 
@@ -153,7 +154,11 @@ void AsioWait::complete() noexcept {
     if (Scheduler::touchable() == &scheduler_) return arrived();
     // Without memory nobody would ever wake the greenlet: then the process had better end.
     // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
-    scheduler_.post(*new LateArrival{[this] { arrived(); }});
+    auto* const node = new LateArrival{[this] { arrived(); }};
+    // With the mutex: as soon as the node is in the inbox, the runtime may go on, and end.
+    const std::shared_ptr<RuntimeControl> control = scheduler_.control();
+    const std::scoped_lock lock{control->mutex};
+    scheduler_.post(*node);
 }
 
 void AsioWait::arrived() noexcept {

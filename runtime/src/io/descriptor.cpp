@@ -7,6 +7,7 @@
 #include "core/gil_state.hpp"
 #include "core/runtime_control.hpp"
 
+#include <optional>
 #include <poll.h>
 #include <utility>
 
@@ -24,6 +25,7 @@ public:
         if (!control) return;
         const Scheduler* const ours = Scheduler::touchable();
         if (ours && ours->control() == control) return;
+        away_.emplace();
         try {
             control->gil.lock();
             control_ = control;
@@ -38,6 +40,7 @@ public:
     WatcherGil& operator=(const WatcherGil&) = delete;
 
 private:
+    std::optional<GilReleased> away_;          // two runtimes may want each other's at once
     std::shared_ptr<RuntimeControl> control_;  // null: not locked
 };
 

@@ -4,10 +4,12 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <string_view>
 #include <unistd.h>
 #include <vector>
@@ -21,6 +23,12 @@ bool die_with(pid_t parent) noexcept {
 
 void name_this_process(const std::string& name) {
     std::ofstream{"/proc/self/comm"} << name;
+}
+
+void flush_output() noexcept {
+    std::cout.flush();
+    std::fflush(stdout);
+    std::fflush(stderr);
 }
 
 void close_as_exec_does(int keep) {

@@ -15,6 +15,10 @@ namespace grove::detail {
 /// For ps. Of the process, not of the thread that says so; 15 characters count.
 void name_this_process(const std::string& name);
 
+/// Of stdout, stderr and std::cout: what is buffered before a fork, both processes would write. Not of all
+/// streams: another thread may wait in stdin for ever, and has locked it.
+void flush_output() noexcept;
+
 /// Closes what an exec would close, but one.
 void close_as_exec_does(int keep);
 

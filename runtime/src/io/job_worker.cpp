@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
@@ -70,14 +69,14 @@ void work(JobChannel channel, std::size_t max_message) {
 
 JobWorker::Forked JobWorker::fork_worker(std::size_t max_message) {
     auto [ours, theirs] = JobChannel::make_sockets();
-    std::fflush(nullptr);  // what is buffered would be written by both
+    flush_output();
     Process process = fork([&theirs = theirs, parent = ::getpid(), max_message] {
         if (!die_with(parent)) return 0;
         close_as_exec_does(theirs.get());
         name_this_process("grove-pool");
         (void)os().set_non_blocking(theirs.get(), false);  // it has nothing else to wait for
         work(JobChannel{std::move(theirs)}, max_message);
-        std::fflush(nullptr);
+        flush_output();
         return 0;
     });
     return {std::move(process), std::move(ours)};

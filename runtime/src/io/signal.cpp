@@ -204,6 +204,7 @@ void note(int number) {
 /// The mutex may be held for ever by a thread that does not exist here.
 void forget_signal_handlers() noexcept {
     first_hub = nullptr;
+    handlers_running = 0;  // those that run there do not run here
     Taken& all = taken();
     for (std::size_t number = 0; number < signals; ++number) {
         if (std::exchange(all.users[number], 0) > 0)

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <poll.h>
 #include <string>
 #include <system_error>
@@ -66,12 +65,12 @@ void WorkerMaster::start_due() {
 
 void WorkerMaster::start(std::size_t place) {
     WorkerProcess::ReadyPipe pipe;
-    std::fflush(nullptr);  // what is buffered would be written by both
+    flush_output();
     Process process = fork([this, place, master = ::getpid(), &pipe] {
         if (!die_with(master)) return 0;
         pipe.reading.reset();
         const int status = be_worker(place, std::move(pipe.writing));
-        std::fflush(nullptr);
+        flush_output();
         return status;
     });
     const auto limit = Clock::now() + options_.start_limit;

@@ -27,7 +27,7 @@ class Scheduler;
 /// A thread that waits asks the holder for it after one switch interval; the holder gives it up at its next
 /// switch or checkpoint(), and gets it back only after somebody else has had it (forced switching, as in
 /// CPython). Not recursive. A runtime does not end before a thread that gave it up so, or in allow_threads(),
-/// or to wait, has had it back and unlocked it.
+/// or to wait, has had it back and unlocked it; to spawn then is Errc::closed.
 class Gil {
 public:
     explicit Gil(std::chrono::microseconds switch_interval);

@@ -102,7 +102,8 @@ concept Spawnable = std::invocable<std::decay_t<F>, std::decay_t<Args>...>;
 /// Starts f(args...) as a new greenlet, which first runs when this one next blocks. The callable
 /// and its arguments are copied or moved in, as std::thread does. Reports name the line of the call; with
 /// more than two arguments, that of the SpawnOptions.
-/// Throws std::logic_error on a thread that neither runs a runtime nor holds a Gil.
+/// Throws std::logic_error on a thread that neither runs a runtime nor holds a Gil, Errc::closed if the
+/// runtime whose Gil it holds has ended.
 template <class F>
 requires Spawnable<F> Greenlet<SpawnResult<F>> spawn(F&& f, SourceSite site = SourceSite::current());
 template <class F, class A>

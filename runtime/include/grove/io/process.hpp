@@ -68,7 +68,7 @@ struct Output {
 /// three standard streams, unless one was opened without close-on-exec.
 ///
 /// The destructor neither kills nor waits: the child runs on, and grove collects its status, so that no
-/// zombie stays: at its end while this runtime runs, else when the next child is started.
+/// zombie stays: at its end while this runtime runs, else when the next Process is started.
 class Process {
 public:
     /// Throws std::system_error: errc::no_such_file_or_directory and the like name the program, or the
