@@ -1,11 +1,13 @@
 #include <grove/http/client.hpp>
 #include <grove/http/server.hpp>
 #include <grove/net/sharded.hpp>
+#include <grove/sync/shared_queue.hpp>
 
 #include "net/loopback.hpp"
 #include "net/test_path.hpp"
 #include "support/grove_test.hpp"
 
+#include <array>
 #include <atomic>
 #include <stdexcept>
 #include <string>
@@ -110,6 +112,28 @@ TEST_CASE("an HTTP server is sharded as a StreamServer is") {
         grove::http::Client client;
         CHECK(client.get("http://" + at.to_string() + "/", patience).body == "Hello");
     });
+}
+
+TEST_CASE("two runtimes close each other's sockets at the same time") {
+    constexpr int sockets = 500;
+    std::array<grove::SharedQueue<Socket>, 2> for_shard;
+    std::atomic<int> closed{0};
+    grove::run_sharded(2, [&](Shard shard) {
+        const auto sender = grove::spawn([&, others = 1 - shard.index()] {
+            for (int i = 0; i < sockets; ++i) {
+                auto [kept, given] = Socket::pair();
+                std::error_code ec;
+                std::array<std::byte, 1> nothing;
+                (void)given.read_some(nothing, ec, 1us);  // from now on this runtime watches it
+                for_shard[others].put(std::move(given));
+            }
+        });
+        for (int i = 0; i < sockets; ++i) {
+            (void)for_shard[shard.index()].get();
+            ++closed;
+        }
+    });
+    CHECK(closed == 2 * sockets);
 }
 
 TEST_SUITE_END();
