@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iterator>
 #include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace grove::testing;
@@ -39,6 +40,9 @@ struct WaitForChild {
     grove::Process cat = grove::Process::start({.argv = {"cat"}, .input = grove::Stdio::pipe()});
 };
 
+/// It takes no more than fits into a pipe before the parent waits.
+const std::vector<std::string> late_cat{"sh", "-c", "sleep 0.005; exec cat"};
+
 struct Communicate {
     std::error_code run(Deadline by) {
         std::error_code ec;
@@ -55,8 +59,7 @@ struct Communicate {
         CHECK_FALSE(run({}));
     }
     bool begun = false;
-    // It answers no sooner than the parent has waited.
-    grove::Process child = grove::Process::start({.argv = {"sh", "-c", "sleep 0.005; exec cat"},
+    grove::Process child = grove::Process::start({.argv = late_cat,
                                                   .input = grove::Stdio::pipe(),
                                                   .output = grove::Stdio::pipe(),
                                                   .errors = grove::Stdio::pipe()});
@@ -64,7 +67,7 @@ struct Communicate {
 
 struct RunProcess {
     std::error_code run(Deadline by) {
-        (void)grove::run_process({"cat"}, std::string(200'000, 'x'), by);
+        (void)grove::run_process(late_cat, std::string(200'000, 'x'), by);
         return {};
     }
     void help() {}
