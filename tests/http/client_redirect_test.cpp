@@ -14,7 +14,9 @@ using grove::http::Headers;
 using grove::http::Request;
 using grove::http::ResponseWriter;
 using grove::testing::patience;
+using grove::testing::ScriptedServer;
 using grove::testing::TestServer;
+using grove::testing::Wire;
 
 namespace {
 
@@ -97,6 +99,24 @@ GROVE_TEST_REAL("credentials stay with their origin") {
     const std::string with_user = "http://user:p%40ss@" + server.server.endpoint().to_string();
     CHECK(client.get(with_user + "/302?/to", patience).body == "GET /to |Basic dXNlcjpwQHNz");
     CHECK(client.get(with_user + "/302?" + other.url("/to"), patience).body == "GET /to ");
+}
+
+GROVE_TEST_REAL("what is thrown does not tell the password") {
+    Client client;
+    CHECK_THROWS_WITH(client.get("http://user:secret@127.0.0.1:0/a@b", patience),
+                      doctest::Contains("GET http://127.0.0.1:0/a@b"));
+    CHECK_THROWS_WITH(client.get("user:secret@nowhere", patience), doctest::Contains("GET nowhere"));
+}
+
+GROVE_TEST("a redirect whose body does not come is followed") {
+    ScriptedServer server{[](Wire& wire, int n) {
+        (void)wire.read_through("\r\n\r\n");
+        wire.send(n == 1 ? "HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Length: 10\r\n\r\n"
+                         : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        (void)wire.read_to_end();
+    }};
+    Client client;
+    CHECK(client.get(server.url("/")).body == "ok");
 }
 
 GROVE_TEST_REAL("what goes round in circles ends") {

@@ -266,6 +266,23 @@ GROVE_TEST("each time limit has an error of its own") {
     CHECK(failure("/endless", 1s) == std::make_error_code(std::errc::timed_out));
 }
 
+GROVE_TEST_REAL("a server that says without end that it is at it is not waited for without end") {
+    ScriptedServer server{[](Wire& wire, int) {
+        (void)wire.read_through("\r\n\r\n");
+        std::string many;
+        for (int i = 0; i < 100; ++i) many += "HTTP/1.1 102 Processing\r\n\r\n";
+        try {
+            for (;;) wire.send(many);
+        } catch (const std::system_error&) {
+            // The client has gone.
+        }
+    }};
+    Client client{{.header_timeout = 50ms}};
+    std::error_code ec;
+    (void)client.get(server.url("/"), ec, patience);
+    CHECK(ec == ClientErrc::header_timed_out);
+}
+
 GROVE_TEST_REAL("a client that ends takes along what runs and what waits") {
     ScriptedServer server{[](Wire& wire, int) { (void)wire.read_to_end(); }};
     auto client = std::make_unique<Client>(grove::http::ClientOptions{.connections_per_host = 1});

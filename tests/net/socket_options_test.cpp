@@ -15,6 +15,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <fcntl.h>
 #include <span>
 #include <string>
@@ -114,6 +115,29 @@ GROVE_TEST_REAL("a descriptor goes through a Unix socket") {
     left.close();
     CHECK(code_of([&right = right] { (void)right.receive_descriptor(patience); }) == Errc::eof);
     CHECK(code_of([&left = left] { left.send_descriptor(0, patience); }) == Errc::closed);
+}
+
+GROVE_TEST_REAL("of two descriptors that come at once, the second is not left behind") {
+    auto [left, right] = Socket::pair();
+    alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+    char byte = 0;
+    iovec part{.iov_base = &byte, .iov_len = 1};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr& head = *CMSG_FIRSTHDR(&message);
+    head.cmsg_level = SOL_SOCKET;
+    head.cmsg_type = SCM_RIGHTS;
+    head.cmsg_len = CMSG_LEN(2 * sizeof(int));
+    const int both[] = {0, 0};
+    std::memcpy(CMSG_DATA(&head), both, sizeof both);
+    REQUIRE(::sendmsg(left.native_handle(), &message, 0) == 1);
+
+    const int before = open_descriptors();
+    ::close(right.receive_descriptor(patience));
+    CHECK(open_descriptors() == before);
 }
 
 // --- Datagrams ------------------------------------------------------------------------------------

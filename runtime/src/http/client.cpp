@@ -16,7 +16,8 @@ namespace grove::http {
 namespace {
 
 [[noreturn]] void throw_failure(std::error_code ec, std::string_view method, std::string_view url) {
-    throw std::system_error{ec, std::string{"http: "}.append(method).append(" ").append(url)};
+    const std::string where = detail::without_credentials(url);
+    throw std::system_error{ec, std::string{"http: "}.append(method).append(" ").append(where)};
 }
 
 /// Whether it may be sent, and where to.
@@ -196,7 +197,7 @@ std::optional<std::uint64_t> StreamedResponse::length() const noexcept {
 std::size_t StreamedResponse::read_some(std::span<std::byte> into, Deadline by) {
     std::error_code ec;
     const std::size_t n = read_some(into, ec, by);
-    if (ec) throw std::system_error{ec, "http: reading the body of " + url()};
+    if (ec) throw std::system_error{ec, "http: reading the body of " + detail::without_credentials(url())};
     return n;
 }
 

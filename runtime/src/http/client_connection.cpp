@@ -164,6 +164,8 @@ void HttpClientConnection::receive_head(http::Response& response, std::error_cod
         while (parse_head(response, ec)) {
             if (response.status >= 200) return;
             parser_->start(response, to_head_);  // that one only said that the answer is under way
+            if (by.passed()) ec = std::make_error_code(std::errc::timed_out);  // or it may say so for ever
+            if (ec) return;
         }
         if (!ec) receive(ec, by);
         if (ec) return;

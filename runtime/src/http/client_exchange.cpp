@@ -2,8 +2,11 @@
 
 #include <grove/base/error.hpp>
 
+#include "http/deadlines.hpp"
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -14,6 +17,7 @@ namespace {
 
 // More than that of a body nobody wants is not worth a connection.
 constexpr std::uint64_t most_discarded = 64 * 1024;
+constexpr std::chrono::seconds longest_discard{1};
 
 /// Whether doing it twice comes to the same (RFC 9110, 9.2.2).
 bool is_idempotent(std::string_view method) noexcept {
@@ -88,7 +92,8 @@ std::size_t HttpExchange::read_some(std::span<std::byte> into, std::error_code& 
 }
 
 void HttpExchange::discard(Deadline by) {
-    if (connection_ && connection_->body().drain(most_discarded, std::min(by, end_))) finish();
+    const Deadline soon = std::min({by, end_, from_now(longest_discard)});
+    if (connection_ && connection_->body().drain(most_discarded, soon)) finish();
     abandon({});
 }
 

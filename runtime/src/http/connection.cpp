@@ -186,7 +186,9 @@ bool HttpConnection::call_handler() {
     } catch (const Unwind&) {
         throw;
     } catch (const std::system_error& error) {
-        if (error.code() != Errc::bad_message) note_failure();
+        const bool told =
+            error.code() == Errc::bad_message && stream_.status() == 426;  // by WebSocket::accept
+        if (!told) note_failure();
         return false;
     } catch (...) {
         note_failure();

@@ -33,6 +33,15 @@ std::string lower_case(std::string text) {
     return text;
 }
 
+std::string without_credentials(std::string_view url) {
+    const auto scheme_end = url.find("://");
+    const auto begin = scheme_end == url.npos ? 0 : scheme_end + 3;
+    const auto authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+    const auto at = authority.rfind('@');
+    if (at == authority.npos) return std::string{url};
+    return std::string{url.substr(0, begin)}.append(url.substr(begin + at + 1));
+}
+
 std::string HttpUrl::host_and_port() const {
     if (port != default_port(secure)) return authority;
     return authority + ":" + std::to_string(port);

@@ -36,6 +36,9 @@ struct HttpUrl {
                                            std::string_view location,
                                            std::error_code& ec);
 
+/// For messages: without "user:password@". Of what is no URL, too.
+[[nodiscard]] std::string without_credentials(std::string_view url);
+
 /// "Basic dXNlcjpwYXNz", the value of a field.
 [[nodiscard]] std::string basic_credentials(std::string_view user_and_password);
 

@@ -156,6 +156,8 @@ void WebSocketState::connect(std::string_view host, std::string_view target, Dea
     }
     if (ec) throw std::system_error{translated(ec), "WebSocket: connecting"};
     protocol_ = std::string{response["Sec-WebSocket-Protocol"]};
+    if (!protocol_.empty() && std::ranges::find(options_.protocols, protocol_) == options_.protocols.end())
+        throw std::system_error{Errc::bad_message, "WebSocket: a protocol that was not offered"};
 }
 
 // --- messages in ----------------------------------------------------------------------------------
@@ -267,6 +269,7 @@ void WebSocketState::close(std::uint16_t code, std::string_view reason, std::err
     if (ec || receiving_) return;
     const Deadline by = from_now(options_.close_timeout);
     while (receive(ec, by)) {
+        if (by.passed()) return ec.assign(ETIMEDOUT, std::generic_category());  // it sends without end
     }
 }
 

@@ -174,7 +174,8 @@ struct DescriptorMessage {
         header.msg_iov = &part;
         header.msg_iovlen = 1;
         header.msg_control = control;
-        header.msg_controllen = sizeof control;
+        // Without the padding, in which the system would put a second one, that nobody closes.
+        header.msg_controllen = CMSG_LEN(sizeof(int));
     }
     DescriptorMessage(const DescriptorMessage&) = delete;
     DescriptorMessage& operator=(const DescriptorMessage&) = delete;
