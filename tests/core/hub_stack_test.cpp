@@ -33,9 +33,10 @@ constexpr std::size_t depth = 64 * 1024;
 /// How many of the pages below this frame are there: what go_deep() would touch.
 [[gnu::noinline]] std::size_t pages_below() {
     const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) / page * page;
+    auto* here = static_cast<std::byte*>(__builtin_frame_address(0));
+    here -= reinterpret_cast<std::uintptr_t>(here) % page;
     std::array<unsigned char, depth / 4096> there{};
-    REQUIRE(::mincore(reinterpret_cast<void*>(here - depth), depth, there.data()) == 0);
+    REQUIRE(::mincore(here - depth, depth, there.data()) == 0);
     return static_cast<std::size_t>(std::ranges::count_if(there, [](auto bits) { return (bits & 1U) != 0; }));
 }
 

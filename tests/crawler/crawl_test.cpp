@@ -16,10 +16,8 @@
 using namespace std::chrono_literals;
 using namespace grove::testing;
 using crawler::Crawl;
-using crawler::CrawlOptions;
 using crawler::MemoryFrontier;
 using crawler::Visit;
-using grove::http::Request;
 using grove::http::ResponseWriter;
 
 TEST_SUITE_BEGIN("crawler/crawl");
