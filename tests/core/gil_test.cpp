@@ -3,6 +3,7 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/core/wait_list.hpp>
+#include <grove/sync/event.hpp>
 
 #include "core/gil_state.hpp"
 #include "support/grove_test.hpp"
@@ -133,14 +134,14 @@ GROVE_TEST_REAL("greenlets that only switch hand it over too") {
 
 GROVE_TEST_REAL("a native thread that computes hands it back at a checkpoint") {
     std::atomic<bool> stop{false};
-    std::atomic<bool> started{false};
+    grove::Event started;
     grove::gil().set_switch_interval(1ms);
     std::thread native{[&, here = grove::this_runtime()] {
         const std::scoped_lock held{here.gil()};
-        started = true;
+        started.set();
         while (!stop) grove::checkpoint();
     }};
-    while (!started) grove::sleep(1ms);
+    started.wait();
     stop = true;  // we got it back while the native thread spins
     grove::allow_threads([&] { native.join(); });
 }
@@ -176,34 +177,38 @@ TEST_CASE("a runtime ends while threads lock its Gil, hold it, post and call: ea
         }
     };
     int done = 0;  // under the Gil
+    grove::Event enough;
+    const auto one_more = [&] {
+        if (++done == 1000) enough.set();
+    };
     grove::run([&] {
         const auto here = grove::this_runtime();
         for (int i = 0; i < 2; ++i) {
-            threads.emplace_back([=, &done] {
+            threads.emplace_back([=, &one_more] {
                 until_closed([&] {
                     const std::scoped_lock held{here.gil()};
                     for (int k = 0; k < 100; ++k) grove::checkpoint();
-                    ++done;
+                    one_more();
                 });
             });
-            threads.emplace_back([=, &done] {
+            threads.emplace_back([=, &one_more] {
                 until_closed([&] {
-                    if (!here.post([&done] { ++done; })) {
+                    if (!here.post(one_more)) {
                         throw std::system_error{make_error_code(grove::Errc::closed)};
                     }
                     std::this_thread::sleep_for(1us);  // as long as posts come, there is work
                 });
             });
-            threads.emplace_back([=, &done] {
+            threads.emplace_back([=, &one_more] {
                 until_closed([&] {
-                    here.call([&done] {
-                        grove::sleep(1us);
-                        ++done;
+                    here.call([&one_more] {
+                        grove::yield();
+                        one_more();
                     });
                 });
             });
         }
-        while (done < 1000) grove::sleep(1ms);
+        enough.wait();
     });
     for (auto& thread : threads) thread.join();
     CHECK(closed == 6);
@@ -231,7 +236,7 @@ GROVE_TEST_REAL("what it tells of its runtime's thread leaves out the time it wa
     std::thread native{[&, here = grove::this_runtime()] {
         const std::scoped_lock held{here.gil()};
         has_it = true;
-        std::this_thread::sleep_for(20ms);
+        std::this_thread::sleep_for(20ms);  // real time is what is counted here
     }};
     grove::allow_threads([&] {
         while (!has_it) std::this_thread::yield();
@@ -247,11 +252,13 @@ TEST_CASE("a runtime does not end before a thread that waits with its Gil in han
     bool left = false;  // under the Gil
     bool refused = false;
     grove::run([&] {
-        std::atomic<bool> entered{false};
+        grove::Event entered;
         native = std::thread{[&, here = grove::this_runtime()] {
             const std::scoped_lock held{here.gil()};
-            entered = true;
-            grove::sleep(20ms);  // without the Gil, until then
+            entered.set();
+            grove::allow_threads([&] {
+                while (here.post([] {})) std::this_thread::sleep_for(1us);  // until the runtime ends
+            });
             try {
                 spawn([] {});
             } catch (const std::system_error& e) {
@@ -259,7 +266,7 @@ TEST_CASE("a runtime does not end before a thread that waits with its Gil in han
             }
             left = true;
         }};
-        while (!entered) grove::sleep(1ms);
+        entered.wait();
     });
     CHECK(left);
     CHECK(refused);

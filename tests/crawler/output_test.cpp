@@ -64,6 +64,17 @@ std::string inflated(const std::string& packed, std::size_t& members) {
     return text;
 }
 
+/// Writes `kept`, and `lost` behind the mark that it returns.
+std::uint64_t written_past_mark(crawler::Output& output,
+                                const std::vector<Visit>& kept,
+                                const std::vector<Visit>& lost) {
+    output.resume(std::nullopt);
+    output.write(kept);
+    const std::uint64_t mark = output.position();
+    output.write(lost);
+    return mark;
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("crawler/output");
@@ -75,11 +86,8 @@ GROVE_TEST_REAL("an output goes on at the mark, and what lies behind is gone") {
     const auto survives = [&](const auto& make, const auto& urls) {
         std::uint64_t mark = 0;
         {
-            auto output = make();
-            output->resume(std::nullopt);
-            output->write(one);
-            mark = output->position();
-            output->write(two);
+            const auto output = make();
+            mark = written_past_mark(*output, one, two);
             CHECK(urls() == 3);
         }
         {
@@ -107,10 +115,8 @@ GROVE_TEST_REAL("a table goes on at the mark, has a row per page, and its links"
     std::uint64_t mark = 0;
     {
         crawler::PageTable table{scratch / "db", false};
-        table.resume(std::nullopt);
-        table.write(std::vector<Visit>{fetched("http://h/1")});
-        mark = table.position();
-        table.write(std::vector<Visit>{fetched("http://h/2"), fetched("http://h/1")});
+        mark =
+            written_past_mark(table, {fetched("http://h/1")}, {fetched("http://h/2"), fetched("http://h/1")});
     }
     {
         crawler::PageTable table{scratch / "db", false};
@@ -143,10 +149,7 @@ GROVE_TEST_REAL("a file that another crawler writes is left alone") {
     std::uint64_t mark = 0;
     {
         crawler::ListFile list{scratch / "list", false};
-        list.resume(std::nullopt);
-        list.write(std::vector<Visit>{fetched("http://h/1")});
-        mark = list.position();
-        list.write(std::vector<Visit>{fetched("http://h/2")});
+        mark = written_past_mark(list, {fetched("http://h/1")}, {fetched("http://h/2")});
         crawler::ListFile second{scratch / "list", false};
         const std::string refusal = (scratch / "list").string() +
                                     ": another crawler is writing it; wait for its end, or give another name";

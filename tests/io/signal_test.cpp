@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <pthread.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -65,6 +66,26 @@ GROVE_TEST_REAL("each time, while main sleeps, without a deadlock being seen") {
     sender.join();
     send(SIGWINCH);
     CHECK(got.get() == 2);
+}
+
+GROVE_TEST_REAL("one that comes at any moment of a greenlet's life is handled") {
+    grove::Event handled;
+    const SignalHandler handler{SIGUSR1, [&] { handled.set(); }};
+    for (int moment = 0; moment < 500; ++moment) {
+        std::atomic<bool> goes_on{false};
+        const std::jthread sender{[&, runtime_thread = ::pthread_self()] {
+            while (!goes_on) {
+            }
+            for (int pause = 0; pause < moment * 4; ++pause) asm volatile("");
+            ::pthread_kill(runtime_thread, SIGUSR1);
+        }};
+        goes_on = true;
+        std::vector<grove::Greenlet<void>> greenlets;
+        greenlets.reserve(16);
+        for (int i = 0; i < 16; ++i) greenlets.push_back(grove::spawn([] {}));
+        REQUIRE(handled.wait(patience));
+        handled.clear();
+    }
 }
 
 GROVE_TEST_FIFO("signals come in order, and each handler of one gets it, in the order they were made") {

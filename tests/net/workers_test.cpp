@@ -205,11 +205,7 @@ TEST_CASE("a worker that is killed is replaced, and the others serve meanwhile")
 }
 
 TEST_CASE("no connection is refused or reset while generations change") {
-    WorkersOptions options = either_listening();
-    // TSan keeps a signal back until its fiber makes a call that it watches: a worker that never hears of the
-    // stop is killed, which only this short grace brings about in time.
-    options.grace = 2s;
-    const auto end = with_workers(options, serve_http, [](int master, NewsPipe& news) {
+    const auto end = with_workers(either_listening(), serve_http, [](int master, NewsPipe& news) {
         const Endpoint at = news.next(2)[0].at;
         int answered = 0;
         std::vector<std::string> failures;

@@ -116,8 +116,8 @@ void Scheduler::run(MainBody& body) {
     running_greenlet = main_.get();
     call_main(body);
     drain_greenlets();
-    gil_state_->scheduler =
-        nullptr;  // a native thread with the Gil finds nobody any more whom it could give work
+    // A native thread with the Gil finds nobody any more whom it could give work.
+    gil_state_->scheduler = nullptr;
     set_watchdog(false);
     ticker_.reset();
     gil().unlock();  // native jobs that still run may want it

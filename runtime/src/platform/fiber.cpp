@@ -10,29 +10,25 @@
 #endif
 
 #if defined(__x86_64__)
-// Each puts the address of a return instruction between our caller's and the library's function, which takes
-// it for its own caller's: whoever jumps back here lands on that instruction.
+// Puts the address of a return instruction between our caller's and the library's function, which takes it
+// for its own caller's: whoever jumps back here lands on that instruction.
 asm(R"(
     .text
-    .globl grove_jump_fcontext
-    .hidden grove_jump_fcontext
-    .type grove_jump_fcontext, @function
-grove_jump_fcontext:
+    .macro grove_returning name, function
+    .globl \name
+    .hidden \name
+    .type \name, @function
+\name:
     leaq 1f(%rip), %rax
     pushq %rax
-    jmp *jump_fcontext@GOTPCREL(%rip)
+    jmp *\function\()@GOTPCREL(%rip)
 1:  ret
-    .size grove_jump_fcontext, . - grove_jump_fcontext
+    .size \name, . - \name
+    .endm
 
-    .globl grove_ontop_fcontext
-    .hidden grove_ontop_fcontext
-    .type grove_ontop_fcontext, @function
-grove_ontop_fcontext:
-    leaq 1f(%rip), %rax
-    pushq %rax
-    jmp *ontop_fcontext@GOTPCREL(%rip)
-1:  ret
-    .size grove_ontop_fcontext, . - grove_ontop_fcontext
+    grove_returning grove_jump_fcontext, jump_fcontext
+    grove_returning grove_ontop_fcontext, ontop_fcontext
+    .purgem grove_returning
 )");
 
 // What ontop_fcontext calls, on top of the host's stack, which such a return address has left unaligned. It
@@ -105,6 +101,7 @@ void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transf
     ASAN_UNPOISON_MEMORY_REGION(fiber.stack.bottom(), fiber.stack.size);
     fiber.sanitizer_fiber = nullptr;
 #elif defined(GROVE_TSAN)
+    const SignalsHeldBack held_back;
     fiber.sanitizer_fiber = __tsan_create_fiber(0);
 #endif
     const std::size_t unused = colour(fiber.stack);
@@ -168,6 +165,7 @@ void adopt_thread([[maybe_unused]] FiberRecord& fiber) noexcept {
 
 void forget_fiber([[maybe_unused]] FiberRecord& fiber) noexcept {
 #if defined(GROVE_TSAN)
+    const SignalsHeldBack held_back;
     __tsan_destroy_fiber(fiber.sanitizer_fiber);
 #endif
 }
