@@ -1,13 +1,17 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/timeout.hpp>
 #include <grove/http/websocket.hpp>
+#include <grove/io/stream.hpp>
+#include <grove/sync/event.hpp>
 #include <grove/sync/group.hpp>
 
 #include "http/wire.hpp"
 #include "support/grove_test.hpp"
 
+#include <array>
 #include <chrono>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -102,6 +106,10 @@ GROVE_TEST_REAL("what is no WebSocket's opening is 426, and the handler goes no 
     const auto response = server.server.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(response.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
     CHECK(response.find("\r\nSec-WebSocket-Version: 13\r\n") != std::string::npos);
+    const auto old = server.server.ask(
+        "GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    CHECK(old.find(" 426 Upgrade Required\r\n") != std::string::npos);
     CHECK_FALSE(reached);
 }
 
@@ -130,6 +138,23 @@ GROVE_TEST_REAL("a subprotocol is agreed on, and the handler's headers go along"
                                      patience);
     CHECK(socket.protocol() == "chat.v2");
     CHECK(socket.receive(patience)->data == "chat.v2");
+}
+
+GROVE_TEST_REAL("a subprotocol that was not offered is refused") {
+    TestServer server{[](Request& request, ResponseWriter& response) {
+        response.headers.set("Sec-WebSocket-Protocol", "chat.v9");
+        (void)WebSocket::accept(request, response).receive();
+    }};
+    try {
+        auto socket = WebSocket::connect(grove::net::Socket::connect(server.server.endpoint(), patience),
+                                         "a",
+                                         "/",
+                                         {.protocols = {"chat.v1"}},
+                                         patience);
+        FAIL("connected");
+    } catch (const std::system_error& e) {
+        CHECK(e.code() == grove::Errc::bad_message);
+    }
 }
 
 GROVE_TEST_REAL("closing says why, to both sides") {
@@ -273,6 +298,88 @@ GROVE_TEST("a message that a slow reader does not take is given up, and the conn
     while (server.server.server.connections() > 0) grove::sleep(1s);
     CHECK(ec == std::errc::timed_out);
     CHECK(after == std::errc::operation_canceled);
+}
+
+GROVE_TEST("what is received meanwhile gives a message that hardly leaves no more time") {
+    std::error_code ec;
+    auto took = 0s;
+    Talking server{[&](WebSocket& socket) {
+                       const auto receiver = grove::spawn([&] {
+                           std::error_code ignored;
+                           while (socket.receive(ignored)) {
+                           }
+                       });
+                       const auto start = grove::now();
+                       socket.send(std::string(32 << 20, 'x'), ec);
+                       took = std::chrono::ceil<std::chrono::seconds>(grove::now() - start);
+                       receiver.kill();
+                       receiver.join();
+                   },
+                   {.send_timeout = 5s}};
+    auto wire = server.connect_raw();
+    std::string some(100'000, ' ');
+    const std::string hello = frame(0x81, "hello");
+    for (int i = 0; i < 20; ++i) {
+        std::error_code ignored;
+        wire.socket.write_some(std::as_bytes(std::span{hello}), ignored);
+        wire.socket.read_some(std::as_writable_bytes(std::span{some}), ignored, 0ms);
+        grove::sleep(1s);
+    }
+    CHECK(ec == std::errc::timed_out);
+    CHECK(took <= 6s);
+}
+
+/// A peer that sends without end, and takes what it is sent.
+struct Flood {
+    Flood(grove::testing::Wire& wire, const std::string& frames) {
+        greenlets.spawn([&wire, frames] {
+            std::error_code ec;
+            while (!ec) grove::write(wire.socket, std::as_bytes(std::span{frames}), ec);
+        });
+        greenlets.spawn([&wire] {
+            std::array<std::byte, 65536> some;
+            std::error_code ec;
+            while (wire.socket.read_some(some, ec) > 0) {
+            }
+        });
+    }
+    ~Flood() { greenlets.kill(); }
+    Flood(const Flood&) = delete;
+    Flood& operator=(const Flood&) = delete;
+
+    grove::Group greenlets;
+};
+
+GROVE_TEST_REAL("neither pings nor empty frames without end keep a receiver behind its deadline") {
+    for (const auto& endless : {frame(0x89, "ping"), frame(0x00, "")}) {
+        std::error_code ec;
+        grove::Event over;
+        Talking server{[&](WebSocket& socket) {
+            (void)socket.receive(ec, 50ms);
+            over.set();
+        }};
+        auto wire = server.connect_raw();
+        wire.send(frame(0x01, ""));
+        std::string frames;
+        for (int i = 0; i < 1000; ++i) frames += endless;
+        const Flood flood{wire, frames};
+        CHECK(over.wait(patience));
+        CHECK(ec == std::errc::timed_out);
+    }
+}
+
+GROVE_TEST_REAL("close() does not wait longer for a peer that goes on sending") {
+    std::error_code ec;
+    grove::Event over;
+    Talking server{[&](WebSocket& socket) {
+                       socket.close(1000, "", ec);
+                       over.set();
+                   },
+                   {.close_timeout = 50ms}};
+    auto wire = server.connect_raw();
+    const Flood flood{wire, frame(0x81, "hello")};
+    CHECK(over.wait(patience));
+    CHECK(ec == std::errc::timed_out);
 }
 
 GROVE_TEST_REAL("kills unwind a receiver and a sender") {

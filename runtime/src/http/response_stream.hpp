@@ -54,6 +54,7 @@ public:
     /// The connection is another protocol's from now on, whose first words these are. Requires: not started.
     void upgrade() noexcept;
 
+    [[nodiscard]] bool http11() const noexcept { return http11_; }  ///< the request was
     [[nodiscard]] bool started() const noexcept { return started_; }
     [[nodiscard]] bool failed() const noexcept { return static_cast<bool>(failure_); }
     [[nodiscard]] bool upgraded() const noexcept { return upgraded_; }

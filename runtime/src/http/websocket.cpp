@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -72,13 +71,17 @@ class WebSocketState {
 public:
     /// On a connection of somebody else's.
     WebSocketState(Transport& transport, InputBuffer& before, const http::WebSocketOptions& options)
-        : options_{options}, stream_{transport, &before, options.ping_interval} {}
+        : options_{options}, stream_{transport, &before, limits(options)} {
+        watch_control_frames();
+    }
     /// On its own.
     template <class Socket>
     WebSocketState(std::in_place_t, Socket socket, const http::WebSocketOptions& options)
         : options_{options},
           own_{std::make_unique<Transport>(std::move(socket))},
-          stream_{*own_, nullptr, options.ping_interval} {}
+          stream_{*own_, nullptr, limits(options)} {
+        watch_control_frames();
+    }
 
     void accept(const http::Request&, const http::Headers& extra);
     void connect(std::string_view host, std::string_view target, Deadline);
@@ -92,6 +95,15 @@ public:
     [[nodiscard]] const std::string& protocol() const noexcept { return protocol_; }
 
 private:
+    [[nodiscard]] static WireLimits limits(const http::WebSocketOptions& options) noexcept {
+        return {.silence = options.ping_interval,
+                .send = options.send_timeout,
+                .late_bytes = options.max_message_bytes + most_kept};
+    }
+    void watch_control_frames() {
+        stream_.control_callback(
+            [this](beast_ws::frame_type, boost::beast::string_view) { wire().note_control_frame(); });
+    }
     void set_options(beast_ws::permessage_deflate deflate);
     [[nodiscard]] Wire& wire() noexcept { return stream_.next_layer(); }
     [[nodiscard]] bool in_compressed_message() const noexcept {
@@ -133,7 +145,6 @@ void WebSocketState::accept(const http::Request& request, const http::Headers& e
         for (const auto& [name, value] : extra) response.insert(view(name), view(value));
         if (!protocol_.empty()) response.set("Sec-WebSocket-Protocol", protocol_);
     }});
-    wire().write_by = send_limit({});
     BeastError ec;
     stream_.accept(for_beast(request), ec);
     if (ec) throw std::system_error{translated(ec), "WebSocket: accepting"};
@@ -146,7 +157,8 @@ void WebSocketState::connect(std::string_view host, std::string_view target, Dea
         for (const auto& each : options_.protocols) list.append(list.empty() ? "" : ", ").append(each);
         if (!list.empty()) request.set("Sec-WebSocket-Protocol", list);
     }});
-    wire().read_by = wire().write_by = by;
+    wire().read_until(by);
+    const Wire::Turn turn{wire(), by};
     BeastError ec;
     beast_ws::response_type response;
     try {
@@ -176,7 +188,7 @@ std::optional<http::WebSocketMessage> WebSocketState::receive(std::error_code& e
         bool& flag;
     };
     const Turn turn{receiving_};
-    wire().read_by = by;
+    wire().read_until(by);
     for (;;) {
         BeastError error;
         try {
@@ -203,7 +215,6 @@ void WebSocketState::read_message(BeastError& ec) {
         bool done = false;
     };
     Check check{.state = *this};
-    wire().write_by = send_limit({});  // for pongs
     stream_.read(buffer_, ec);
     check.done = true;
 }
@@ -212,7 +223,7 @@ void WebSocketState::read_message(BeastError& ec) {
 bool WebSocketState::give_up_after_silence(std::error_code& ec, Deadline by) {
     const bool heard = std::exchange(wire().heard, false);
     ec = broken_ ? cancelled() : std::error_code{};
-    if (by <= Deadline{now()}) {
+    if (by.passed()) {
         ec = std::make_error_code(std::errc::timed_out);
     } else if (pinged_ && !heard) {
         broken_ = true;
@@ -220,6 +231,7 @@ bool WebSocketState::give_up_after_silence(std::error_code& ec, Deadline by) {
     } else if (!ec) {
         pinged_ = true;
         ping({}, ec);
+        if (ec == Errc::closed) ec.clear();  // by us, and the other side is to do so, too
     }
     return static_cast<bool>(ec);
 }
@@ -237,15 +249,9 @@ http::WebSocketMessage WebSocketState::take_message() {
 // --- messages out ---------------------------------------------------------------------------------
 
 void WebSocketState::send(std::span<const std::byte> data, bool is_text, std::error_code& ec, Deadline by) {
-    const Deadline limit = send_limit(by);
-    std::unique_lock held{wire().writing, std::defer_lock};
-    if (!held.try_lock_until(limit.at())) {
-        ec = std::make_error_code(std::errc::timed_out);
-        return;
-    }
-    ec = wire().finished ? make_error_code(Errc::closed) : wire().cut_off ? cancelled() : std::error_code{};
+    const Wire::Turn turn{wire(), send_limit(by)};
+    ec = turn.error();
     if (ec) return;
-    wire().write_by = limit;
     stream_.text(is_text);
     BeastError error;
     stream_.write(boost::asio::const_buffer{data.data(), data.size()}, error);
@@ -254,8 +260,9 @@ void WebSocketState::send(std::span<const std::byte> data, bool is_text, std::er
 
 void WebSocketState::ping(std::string_view payload, std::error_code& ec) {
     if (payload.size() > 125) throw std::invalid_argument{"WebSocket: a ping has at most 125 bytes"};
-    const std::scoped_lock held{wire().writing};
-    wire().write_by = send_limit({});
+    const Wire::Turn turn{wire(), send_limit({})};
+    ec = turn.error();
+    if (ec) return;
     BeastError error;
     stream_.ping(beast_ws::ping_data{view(payload)}, error);
     ec = translated(error);
@@ -287,8 +294,10 @@ void WebSocketState::send_close_frame(std::uint16_t code, std::string_view reaso
             payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
     }
     frame += payload;
-    const std::scoped_lock held{wire().writing};
-    wire().write_by = send_limit({});
+    const Wire::Turn turn{wire(), send_limit({})};
+    ec = turn.error();
+    if (ec == Errc::closed) return ec.clear();
+    if (ec) return;
     BeastError error;
     wire().write_some(boost::asio::buffer(frame), error);
     wire().finished = true;
@@ -325,7 +334,7 @@ bool WebSocket::is_upgrade(const Request& request) noexcept {
 
 WebSocket WebSocket::accept(Request& request, ResponseWriter& response, const WebSocketOptions& options) {
     detail::ResponseStream& stream = detail::HttpAccess::stream(response);
-    if (!is_upgrade(request) || !stream.request_body().complete()) {
+    if (!is_upgrade(request) || !stream.http11() || !stream.request_body().complete()) {
         response.headers.set("Upgrade", "websocket");
         response.headers.set("Sec-WebSocket-Version", "13");
         detail::answer_plainly(response, 426);

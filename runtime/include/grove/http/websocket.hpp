@@ -32,7 +32,7 @@ struct WebSocketOptions {
     /// After so much silence while we receive() a ping asks for a sign of life, and after as much again
     /// without any the connection is given up (errc::timed_out).
     std::chrono::milliseconds ping_interval{30'000};
-    std::chrono::milliseconds send_timeout{60'000};  ///< for a message that does not leave
+    std::chrono::milliseconds send_timeout{60'000};  ///< for a message, a ping or a pong that does not leave
     std::chrono::milliseconds close_timeout{5'000};  ///< for the other side to say that it closes, too
 };
 
@@ -46,7 +46,8 @@ struct WebSocketMessage {
 ///
 /// A deadline that passes while nothing has come yet leaves the connection as it is. One that passes, or a
 /// kill that arrives, within a message of a compressed connection, or while something is being sent, ends it:
-/// what follows fails with errc::operation_canceled.
+/// what follows fails with errc::operation_canceled. Behind its deadline receive() still takes what has come,
+/// up to about one message, and may have a pong to send.
 class WebSocket {
 public:
     /// Whether that is what the request asks for.
@@ -74,20 +75,23 @@ public:
     ~WebSocket();  ///< ends the connection; close() first, to do so in good order
 
     /// The next message; nullopt once the other side has closed. Throws errc::timed_out, errc::message_size,
-    /// Errc::bad_message, Errc::eof (it left without closing). Blocks.
+    /// Errc::bad_message, Errc::eof (it left without closing), Errc::concurrent_use. Blocks.
     std::optional<WebSocketMessage> receive(Deadline = {});
     std::optional<WebSocketMessage> receive(std::error_code& ec, Deadline = {});  ///< Blocks.
 
-    void send(std::string_view text, Deadline = {});                                   ///< Blocks.
+    /// Throws errc::timed_out by the deadline or by send_timeout, which ends the connection unless it was
+    /// another's message that did not leave; Errc::closed after close(). Blocks.
+    void send(std::string_view text, Deadline = {});
     void send(std::string_view text, std::error_code& ec, Deadline = {});              ///< Blocks.
     void send_binary(std::span<const std::byte>, Deadline = {});                       ///< Blocks.
     void send_binary(std::span<const std::byte>, std::error_code& ec, Deadline = {});  ///< Blocks.
-    /// Payload: 125 bytes at most. Blocks.
+    /// Payload: 125 bytes at most; or std::invalid_argument. Fails as send() does. Blocks.
     void ping(std::string_view payload = "");
     void ping(std::string_view payload, std::error_code& ec);  ///< Blocks.
 
     /// Says that we close, and why: 1000 is the good end; 3000 to 4999 are for applications. If no other
-    /// greenlet receives, waits for the other side to say so, too. reason: 123 bytes at most. Blocks.
+    /// greenlet receives, waits for the other side to say so, too; throws errc::timed_out if it does not by
+    /// close_timeout. reason: 123 bytes at most, or std::invalid_argument. Blocks.
     void close(std::uint16_t code = 1000, std::string_view reason = "");
     void close(std::uint16_t code, std::string_view reason, std::error_code& ec);  ///< Blocks.
 
