@@ -138,6 +138,35 @@ GROVE_TEST_REAL("a peer that does not read: the deadline ends it, a Timeout, a k
     CHECK(code_of([&] { send_file(to, source.file, all); }) == Errc::closed);
 }
 
+GROVE_TEST_REAL("a peer that takes it as fast as it comes: the deadline ends it all the same") {
+    const auto ends_in_time = [] {
+        Source source{0};
+        const FileRange all{0, std::uint64_t{1} << 40};
+        std::filesystem::resize_file(source.scratch / "file", all.length);
+        auto [left, right] = tcp_pair();
+        const auto reading = spawn([&from = right] {
+            std::vector<std::byte> buffer(1 << 18);
+            while (from.read_some(buffer, patience) > 0) {
+            }
+        });
+        std::error_code ec;
+        const auto sent = send_file(left, source.file, all, ec, 50ms);
+        CHECK(ec == std::errc::timed_out);
+        CHECK(sent > 0);
+        left.close();
+        reading.join();
+    };
+    SUBCASE("by the kernel") {
+        ends_in_time();
+    }
+    SUBCASE("by copies") {
+        static FaultyOs system;
+        system.fail(Call::send_file, 1, EINVAL);
+        const OsScope scope{system};
+        ends_in_time();
+    }
+}
+
 GROVE_TEST_REAL("while it is under way others run, and a file that is closed is kept to its end") {
     Source source{large};
     auto [left, right] = tcp_pair();

@@ -39,6 +39,11 @@ void wait_for_room(SocketState& socket, std::error_code& ec, Deadline by) {
     socket.write(call, ec, by);
 }
 
+/// Behind a piece, which may have found room at once: waiting is not all that takes time.
+void check_time(const Left& left, std::error_code& ec, Deadline by) {
+    if (!ec && left.length > 0 && by.passed()) ec = std::make_error_code(std::errc::timed_out);
+}
+
 /// Pieces that are large. The thread has a descriptor of its own: the socket's number may be another's when
 /// it comes to it.
 std::error_code send_on_thread(net::Socket& to, int file, Left& left, Deadline by) {
@@ -58,6 +63,7 @@ std::error_code send_on_thread(net::Socket& to, int file, Left& left, Deadline b
         left.advance(conclude(n, ec));
         if (n == 0) ec = Errc::eof;
         if (socket.fd() < 0) ec = Errc::closed;
+        check_time(left, ec, by);
     }
     return ec;
 }
@@ -71,6 +77,7 @@ std::error_code copy(net::Socket& to, File& from, Left& left, Deadline by) {
         const std::size_t n = from.read_at(left.offset, room, ec);
         if (!ec && n == 0) ec = Errc::eof;
         if (!ec) left.advance(write(to, room.first(n), ec, by));
+        check_time(left, ec, by);
         if (ec) break;
     }
     return ec;
