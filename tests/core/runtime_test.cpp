@@ -183,6 +183,16 @@ GROVE_TEST_REAL("at the end of a slice whoever is due meanwhile runs before the 
     CHECK(woke);
 }
 
+TEST_CASE("a checkpoint lets others run before the end of the slice if they have news") {
+    grove::run({.time_slice = 1s, .runaway_limit = 0ms}, [] {
+        bool told = false;
+        const auto start = grove::Clock::now();
+        CHECK(grove::this_runtime().post([&] { told = true; }));
+        while (!told) grove::checkpoint();
+        CHECK(grove::Clock::now() - start < 1s);
+    });
+}
+
 GROVE_TEST_REAL("a checkpoint that throws does not end the watch over time slices") {
     {
         const grove::Timeout timeout{0ms};

@@ -103,6 +103,21 @@ TEST_SUITE_BEGIN("platform/event_loop");
 
 // --- readiness ------------------------------------------------------------------------------------
 
+TEST_CASE("the loop on epoll has news from when something changed until it is polled") {
+    const auto loop = Epoll::make();
+    const Pair pair;
+    Keeper keeper;
+    REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
+    turn(*loop);
+    CHECK_FALSE(loop->has_news());
+    pair.peer_sends();
+    CHECK(loop->has_news());
+    turn(*loop);
+    CHECK_FALSE(loop->has_news());
+    loop->wake();
+    CHECK(loop->has_news());
+}
+
 TEST_CASE_TEMPLATE("a watch is first told of the present state, then of each change once",
                    Loop,
                    Epoll,

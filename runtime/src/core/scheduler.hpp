@@ -172,6 +172,9 @@ public:
     void set_guest(LoopGuest* guest) noexcept { guest_ = guest; }
     [[nodiscard]] std::uint64_t next_timeout_id() noexcept { return ++last_timeout_id_; }
 
+    /// Whether news wait for the hub: from descriptors, as far as the loop can tell, or from other threads.
+    /// Any thread.
+    [[nodiscard]] bool news_wait() const noexcept { return !inbox_.empty() || loop_->has_news(); }
     /// Makes the next checkpoint() look: see breaker_bit. Any thread, and signal handlers.
     void raise_breaker(std::uint32_t bit) noexcept;
     void checkpoint_slow();

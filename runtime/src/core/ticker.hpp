@@ -10,9 +10,9 @@ namespace grove::detail {
 
 class Scheduler;
 
-/// Notices that a greenlet has had its time slice: a native thread that looks twice per slice whether anybody
-/// has been switched to, and if nobody was, twice in a row, raises the breaker. So checkpoint() itself reads
-/// no clock.
+/// Notices that a greenlet has had its time slice: a native thread that looks four times per slice whether
+/// anybody has been switched to, and if nobody was, four times in a row, raises the breaker; the first time,
+/// if the hub has news to deliver. So checkpoint() itself reads no clock.
 ///
 /// It works only while checkpoints are used: after some ticks it puts ticker_idle into the breaker, and if no
 /// checkpoint() answers, it sleeps; the next one sets it going again.

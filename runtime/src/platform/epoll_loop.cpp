@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <ctime>
 #include <limits>
+#include <poll.h>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,7 @@ public:
     bool poll(Deadline) override;
     void deliver() noexcept override;
     void wake() noexcept override { wake_.wake(); }
+    [[nodiscard]] bool has_news() const noexcept override;
     [[nodiscard]] std::error_code watch(int fd, FdWatch&) override;
     void forget(int fd) noexcept override;
     [[nodiscard]] Clock::time_point now() noexcept override { return Clock::now(); }
@@ -145,6 +147,11 @@ int EpollLoop::wait(Deadline by) noexcept {
     const auto delay = by.at() <= Clock::time_point{} ? Clock::duration::zero() : by.at() - now();
     if (delay <= Clock::duration::zero()) return ::epoll_wait(epoll_.get(), events_.data(), size, 0);
     return timed_wait_(epoll_.get(), events_.data(), size, delay);
+}
+
+bool EpollLoop::has_news() const noexcept {
+    pollfd entry{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 void EpollLoop::deliver() noexcept {

@@ -23,7 +23,7 @@ namespace grove {
 struct RunOptions {
     std::size_t stack_size = 256 * 1024;        ///< bytes per greenlet, guard page excluded
     unsigned native_threads = 0;                ///< threads offload() may occupy at once; 0: one per core
-    std::chrono::microseconds time_slice{500};  ///< after this long checkpoint() yields
+    std::chrono::microseconds time_slice{500};  ///< after this long checkpoint() yields; sooner if I/O waits
     std::chrono::microseconds switch_interval{5000};  ///< see Gil::set_switch_interval
     /// A greenlet that keeps the others from running for longer is logged, with its name, where it was
     /// spawned and where it is (SIGURG asks it, unless the program has a handler for that). 0: nobody looks.
