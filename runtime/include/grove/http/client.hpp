@@ -47,7 +47,7 @@ struct ClientOptions {
     std::chrono::milliseconds connect_timeout{30'000};  ///< for name, connection, proxy and TLS together
     std::chrono::milliseconds header_timeout{60'000};   ///< from the request's end to the response's head
     std::chrono::milliseconds request_timeout = std::chrono::milliseconds::max();  ///< for all of it
-    std::size_t max_header_bytes = 64 * 1024;
+    std::size_t max_header_bytes = 64 * 1024;                                      ///< of a response's head
     std::size_t max_body_bytes = 16 << 20;  ///< of a body read whole; counted after it was decompressed
     unsigned max_redirects = 10;            ///< 0: a redirect is a response like others
     std::shared_ptr<CookieJar> cookies{};   ///< takes them and sends them back; by default, nobody does
@@ -132,8 +132,11 @@ public:
                   const Headers&,
                   std::error_code& ec,
                   Deadline = {});  ///< Blocks.
-    Response request(
-        std::string_view method, std::string_view url, const Headers&, std::string_view body, Deadline = {});
+    Response request(std::string_view method,
+                     std::string_view url,
+                     const Headers&,
+                     std::string_view body,
+                     Deadline = {});  ///< Blocks.
     Response request(std::string_view method,
                      std::string_view url,
                      const Headers&,

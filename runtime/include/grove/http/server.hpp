@@ -124,7 +124,7 @@ class Server {
 public:
     using Handler = UniqueFunction<void(Request&, ResponseWriter&)>;
 
-    Server(const net::Endpoint&, Handler, const ServerOptions& = {});  ///< listens at once
+    Server(const net::Endpoint&, Handler, const ServerOptions& = {});  ///< as StreamServer: listens at once
     Server(net::Listener, Handler, const ServerOptions& = {});         ///< as StreamServer
     ~Server();                                                         ///< stop(now). Blocks.
 

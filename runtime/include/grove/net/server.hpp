@@ -33,7 +33,8 @@ class StreamServer {
 public:
     using Handler = UniqueFunction<void(Socket, const Endpoint& peer)>;
 
-    StreamServer(const Endpoint&, Handler, const ServerOptions& = {});  ///< listens at once
+    /// Listens at once. Throws std::system_error, which names the endpoint: in use, not ours, not allowed.
+    StreamServer(const Endpoint&, Handler, const ServerOptions& = {});
     /// On a listener that is there already; ServerOptions::listen has had its say.
     StreamServer(Listener, Handler, const ServerOptions& = {});
     ~StreamServer();  ///< stop(now). Blocks.
