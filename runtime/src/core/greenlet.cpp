@@ -19,19 +19,6 @@ namespace detail {
 
 GreenletState::~GreenletState() = default;
 
-void* GreenletState::operator new(std::size_t size) {
-    return InBlocks<>::operator new(size);
-}
-void GreenletState::operator delete(void* place, std::size_t size) noexcept {
-    InBlocks<>::operator delete(place, size);
-}
-void* GreenletState::operator new(std::size_t size, std::align_val_t alignment) {
-    return ::operator new(size, alignment);
-}
-void GreenletState::operator delete(void* place, std::size_t, std::align_val_t alignment) noexcept {
-    ::operator delete(place, alignment);
-}
-
 void destroy(GreenletState* g) noexcept {
     delete g;
 }

@@ -6,7 +6,6 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/stats.hpp>
 
-#include "core/block_cache.hpp"
 #include "core/gil_state.hpp"
 #include "core/inbox.hpp"
 #include "core/ready_queue.hpp"
@@ -143,9 +142,6 @@ public:
     [[nodiscard]] GreenletState* first_live() const noexcept { return first_live_; }
     [[nodiscard]] GreenletState& main() noexcept;
     [[nodiscard]] StackPool& stacks() noexcept { return stacks_; }
-    [[nodiscard]] BlockCache& blocks(std::size_t alignment) noexcept {
-        return alignment == cache_line ? lines_ : blocks_;
-    }
     /// Direct switches and starts so far; one more each time a greenlet gets its turn. Any thread.
     [[nodiscard]] std::uint64_t switches() const noexcept {
         return switches_.load(std::memory_order_relaxed);
@@ -275,8 +271,6 @@ private:
     int heeded_signal_ = 0;
 
     // Greenlets.
-    BlockCache blocks_{__STDCPP_DEFAULT_NEW_ALIGNMENT__};
-    BlockCache lines_{cache_line};
     StackPool stacks_;
     StackOverflowGuard overflow_guard_;
     GreenletPtr main_;
@@ -307,19 +301,6 @@ private:
     std::atomic<bool> hub_sleeps_{false};
     std::atomic<int> stop_signal_{0};
 };
-
-inline void* allocate_block(std::size_t size, std::size_t alignment) {
-    Scheduler* const scheduler = Scheduler::here();
-    return scheduler ? scheduler->blocks(alignment).take(size) : BlockCache::make(size, alignment);
-}
-
-inline void free_block(void* place, std::size_t size, std::size_t alignment) noexcept {
-    if (Scheduler* const scheduler = Scheduler::here()) {
-        scheduler->blocks(alignment).give_back(place, size);
-    } else {
-        BlockCache::free(place, alignment);
-    }
-}
 
 /// Holds Scheduler::add_outside() for a scope.
 class OutsideWork {

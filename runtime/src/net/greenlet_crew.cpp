@@ -1,8 +1,6 @@
 #include <grove/core/greenlet.hpp>
 #include <grove/core/wait_list.hpp>
 
-#include "core/block_cache.hpp"
-#include "core/scheduler.hpp"
 #include "net/crew.hpp"
 
 #include <utility>
@@ -23,7 +21,7 @@ public:
 
 private:
     /// Told of the end of its greenlet also when that is killed before it begins.
-    struct Member final : EndWatch, InBlocks<> {
+    struct Member final : EndWatch {
         explicit Member(GreenletCrew& c) noexcept : EndWatch{&left}, crew{c} {}
         static void left(EndWatch&, GreenletState&) noexcept;
 
