@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -192,11 +193,14 @@ TEST_CASE("a runtime ends while threads lock its Gil, hold it, post and call: ea
                 });
             });
             threads.emplace_back([=, &one_more] {
+                std::binary_semaphore ran{0};
                 until_closed([&] {
-                    if (!here.post(one_more)) {
-                        throw std::system_error{make_error_code(grove::Errc::closed)};
-                    }
-                    std::this_thread::sleep_for(1us);  // as long as posts come, there is work
+                    const bool taken = here.post([&] {
+                        one_more();
+                        ran.release();
+                    });
+                    if (!taken) throw std::system_error{make_error_code(grove::Errc::closed)};
+                    ran.acquire();
                 });
             });
             threads.emplace_back([=, &one_more] {
@@ -257,7 +261,8 @@ TEST_CASE("a runtime does not end before a thread that waits with its Gil in han
             const std::scoped_lock held{here.gil()};
             entered.set();
             grove::allow_threads([&] {
-                while (here.post([] {})) std::this_thread::sleep_for(1us);  // until the runtime ends
+                std::binary_semaphore ran{0};
+                while (here.post([&] { ran.release(); })) ran.acquire();  // until the runtime ends
             });
             try {
                 spawn([] {});

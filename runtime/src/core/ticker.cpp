@@ -12,7 +12,7 @@ namespace {
 // So many looks without a switch in between: the one who runs has had a slice, or up to a quarter more.
 constexpr int looks_per_slice = 4;
 // So many, and others have something to do: that is enough. They would wait for the rest of the slice, which
-// is half of the p99 of servers beside a computing greenlet (bench/compare).
+// is half of the p99 of servers beside a computing greenlet (bench/run).
 constexpr int looks_if_news_wait = 1;
 constexpr int ticks_per_watch = 160;  // 20 ms at the default slice
 }  // namespace

@@ -71,17 +71,13 @@ class WebSocketState {
 public:
     /// On a connection of somebody else's.
     WebSocketState(Transport& transport, InputBuffer& before, const http::WebSocketOptions& options)
-        : options_{options}, stream_{transport, &before, limits(options)} {
-        watch_control_frames();
-    }
+        : options_{options}, stream_{transport, &before, limits(options)} {}
     /// On its own.
     template <class Socket>
     WebSocketState(std::in_place_t, Socket socket, const http::WebSocketOptions& options)
         : options_{options},
           own_{std::make_unique<Transport>(std::move(socket))},
-          stream_{*own_, nullptr, limits(options)} {
-        watch_control_frames();
-    }
+          stream_{*own_, nullptr, limits(options)} {}
 
     void accept(const http::Request&, const http::Headers& extra);
     void connect(std::string_view host, std::string_view target, Deadline);
@@ -98,11 +94,7 @@ private:
     [[nodiscard]] static WireLimits limits(const http::WebSocketOptions& options) noexcept {
         return {.silence = options.ping_interval,
                 .send = options.send_timeout,
-                .late_bytes = options.max_message_bytes + most_kept};
-    }
-    void watch_control_frames() {
-        stream_.control_callback(
-            [this](beast_ws::frame_type, boost::beast::string_view) { wire().note_control_frame(); });
+                .late_bytes = options.max_message_bytes};
     }
     void set_options(beast_ws::permessage_deflate deflate);
     [[nodiscard]] Wire& wire() noexcept { return stream_.next_layer(); }
@@ -133,6 +125,8 @@ private:
 void WebSocketState::set_options(beast_ws::permessage_deflate deflate) {
     stream_.read_message_max(options_.max_message_bytes);
     stream_.set_option(deflate);
+    stream_.control_callback(
+        [this](beast_ws::frame_type, boost::beast::string_view) { wire().note_control_frame(); });
 }
 
 void WebSocketState::accept(const http::Request& request, const http::Headers& extra) {
