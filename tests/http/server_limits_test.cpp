@@ -38,6 +38,8 @@ std::string refusal(std::string_view status) {
 constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr std::string_view post = "POST / HTTP/1.1\r\nHost: a\r\n";
 constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view last_answer =
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone";
 
 }  // namespace
 
@@ -273,7 +275,7 @@ GROVE_TEST_REAL("a client that leaves before its answer is no concern of others"
 
 // --- stopping -------------------------------------------------------------------------------------
 
-GROVE_TEST_REAL("stop with grace ends idle connections at once and lets requests finish") {
+GROVE_TEST("stop with grace ends idle connections at once and lets requests finish") {
     grove::WaitList go_on;
     TestServer server{[&](Request& request, ResponseWriter& response) {
         if (request.target == "/slow") go_on.wait();
@@ -284,30 +286,53 @@ GROVE_TEST_REAL("stop with grace ends idle connections at once and lets requests
     (void)idle.read_through("done");
     auto busy = server.connect();
     busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-    while (go_on.empty()) grove::yield();
+    grove::sleep(2s);
 
+    const auto start = grove::now();
     auto stopper = grove::spawn([&] { server.server.stop(10s); });
     CHECK(idle.read_to_end() == "");
+    CHECK(grove::now() == start);
     CHECK_FALSE(stopper.ready());
     go_on.notify_one();
-    CHECK(undated(busy.read_to_end()) ==
-          "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
+    CHECK(undated(busy.read_to_end()) == last_answer);
     stopper.join();
+    CHECK(grove::now() == start);
 }
 
-GROVE_TEST_REAL("a connection that is new when the server stops has a moment for its first request") {
+GROVE_TEST("a connection that is in use when the server stops has a moment for its next request") {
+    TestServer server{[](Request&, ResponseWriter& response) { response.send("done"); }};
+    auto used = server.connect();
+    auto silent = server.connect();
+    for (Wire* each : {&used, &silent}) {
+        each->send(get);
+        (void)each->read_through("done");
+    }
+    const auto start = grove::now();
+    auto stopper = grove::spawn([&] { server.server.stop(10s); });
+    grove::sleep(500ms);
+    CHECK_FALSE(stopper.ready());
+    used.send(get);
+    CHECK(undated(used.read_to_end()) == last_answer);
+    CHECK(grove::now() - start < 1s);
+    CHECK(silent.read_to_end() == "");
+    stopper.join();
+    CHECK(grove::now() - start < 2s);
+}
+
+GROVE_TEST("a connection that is new when the server stops has a moment for its first request") {
     TestServer server{[](Request&, ResponseWriter& response) { response.send("done"); }};
     auto late = server.connect();
     auto silent = server.connect();
     while (server.server.connections() < 2) grove::yield();
+    const auto start = grove::now();
     auto stopper = grove::spawn([&] { server.server.stop(10s); });
     for (int i = 0; i < 10; ++i) grove::yield();
     CHECK_FALSE(stopper.ready());
     late.send(get);
-    CHECK(undated(late.read_to_end()) ==
-          "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone");
+    CHECK(undated(late.read_to_end()) == last_answer);
     CHECK(silent.read_to_end() == "");
     stopper.join();
+    CHECK(grove::now() - start < 2s);
 }
 
 GROVE_TEST("stop kills what does not finish in time") {

@@ -5,6 +5,7 @@
 #include <grove/io/pipe.hpp>
 #include <grove/net/workers.hpp>
 
+#include "http/wire.hpp"
 #include "net/loopback.hpp"
 #include "net/test_path.hpp"
 #include "support/child_process.hpp"
@@ -94,19 +95,26 @@ private:
 
 using WorkerBody = std::function<void(Worker&, NewsPipe&)>;
 
-/// Answers with who it is.
-void serve_http(Worker& worker, NewsPipe& news) {
+void serve(Worker& worker, NewsPipe& news, grove::http::Server::Handler handler) {
     const Endpoint at = worker.listener().local();
-    grove::http::Server server{
-        std::move(worker.listener()), [&](Request&, ResponseWriter& response) {
-            response.headers.set("Connection", "close");
-            response.send(std::to_string(worker.index()) + " " + std::to_string(::getpid()));
-        }};
+    grove::http::Server server{std::move(worker.listener()), std::move(handler)};
     server.start();
     worker.ready();
     news.tell(worker, "started", at);
     worker.wait_for_stop();
     server.stop(worker.grace());
+}
+
+/// Answers with who it is, once on each connection.
+void serve_http(Worker& worker, NewsPipe& news) {
+    serve(worker, news, [&](Request&, ResponseWriter& response) {
+        response.headers.set("Connection", "close");
+        response.send(std::to_string(worker.index()) + " " + std::to_string(::getpid()));
+    });
+}
+
+void serve_http_and_keep_alive(Worker& worker, NewsPipe& news) {
+    serve(worker, news, [](Request&, ResponseWriter& response) { response.send("served"); });
 }
 
 /// The master's end. test(master's pid, news) runs meanwhile.
@@ -152,6 +160,43 @@ std::size_t count(const std::string& text, const std::string& part) {
     std::size_t n = 0;
     for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++n;
     return n;
+}
+
+/// Eight clients call ask() over and over, while one generation follows the other. What it threw.
+std::string failures_while_generations_change(int master, NewsPipe& news, const std::function<void()>& ask) {
+    std::string failures;
+    grove::run([&] {
+        int asked = 0;
+        bool enough = false;
+        const auto wait_for_more = [&](int n) {
+            for (const int before = asked; asked < before + n && failures.empty();) grove::yield();
+        };
+        std::vector<grove::Greenlet<>> clients;
+        for (int i = 0; i < 8; ++i) {
+            clients.push_back(grove::spawn([&] {
+                while (!enough) {
+                    try {
+                        ask();
+                    } catch (const std::exception& error) {
+                        failures.append(error.what()).append("\n");
+                    }
+                    ++asked;
+                }
+            }));
+        }
+        for (unsigned generation = 2; generation <= 4; ++generation) {
+            ::kill(master, SIGHUP);
+            for (const News& one : news.next(2)) CHECK(one.generation == generation);
+            wait_for_more(100);
+        }
+        for (int i = 0; i < 20; ++i) {  // more than can become generations
+            ::kill(master, SIGHUP);
+            wait_for_more(5);
+        }
+        enough = true;
+        grove::join_all(clients);
+    });
+    return failures;
 }
 
 WorkersOptions two_workers() {
@@ -207,44 +252,37 @@ TEST_CASE("a worker that is killed is replaced, and the others serve meanwhile")
 TEST_CASE("no connection is refused or reset while generations change") {
     const auto end = with_workers(either_listening(), serve_http, [](int master, NewsPipe& news) {
         const Endpoint at = news.next(2)[0].at;
-        int answered = 0;
-        std::vector<std::string> failures;
-        grove::run([&] {
-            bool enough = false;
-            std::vector<grove::Greenlet<>> clients;
-            for (int i = 0; i < 8; ++i) {
-                clients.push_back(grove::spawn([&] {
-                    while (!enough) {
-                        try {
-                            (void)ask(at);
-                            ++answered;
-                        } catch (const std::exception& error) {
-                            failures.emplace_back(error.what());
-                        }
-                    }
-                }));
-            }
-            for (unsigned generation = 2; generation <= 4; ++generation) {
-                const int before = answered;
-                ::kill(master, SIGHUP);
-                for (const News& one : news.next(2)) CHECK(one.generation == generation);
-                while (answered < before + 100 && failures.empty()) grove::yield();
-            }
-            for (int i = 0; i < 20; ++i) {  // more than can become generations
-                ::kill(master, SIGHUP);
-                const int before = answered;
-                while (answered < before + 5 && failures.empty()) grove::yield();
-            }
-            enough = true;
-            grove::join_all(clients);
-        });
-        CHECK(failures == std::vector<std::string>{});
-        CHECK(answered >= 300);
+        CHECK(failures_while_generations_change(master, news, [&] { (void)ask(at); }) == "");
         ::kill(master, SIGTERM);
         CHECK(news.ended());
     });
     CHECK(end.exit_code == 0);
     CHECK(count(end.errors, "ended with status 0") >= 8);
+}
+
+TEST_CASE("no request is lost on a connection that is kept while generations change") {
+    const auto end =
+        with_workers(either_listening(), serve_http_and_keep_alive, [](int master, NewsPipe& news) {
+            const Endpoint at = news.next(2)[0].at;
+            int told_to_leave = 0;
+            const auto ask_ten_times = [&] {
+                Wire wire{at};
+                bool kept = true;
+                for (int i = 0; i < 10 && kept; ++i) {
+                    wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+                    const std::string answer = wire.read_through("served");
+                    if (!answer.starts_with("HTTP/1.1 200 "))
+                        throw std::runtime_error{"answer: '" + answer + "'"};
+                    kept = answer.find("Connection: close") == answer.npos;
+                }
+                told_to_leave += !kept;
+            };
+            CHECK(failures_while_generations_change(master, news, ask_ten_times) == "");
+            CHECK(told_to_leave > 0);
+            ::kill(master, SIGTERM);
+            CHECK(news.ended());
+        });
+    CHECK(end.exit_code == 0);
 }
 
 TEST_CASE("a generation that does not come up leaves the one before in service") {

@@ -29,7 +29,8 @@ constexpr std::size_t max_drained = 64 * 1024;
 // Before closing with something unread, which would make the system drop our last words too.
 constexpr std::size_t max_lingering = 1024 * 1024;
 constexpr auto lingering_time = 1s;
-// A connection that says nothing for so long is no busy one, and gives back what memory it can.
+// A connection that says nothing for so long is no busy one: it gives back what memory it can, and ends when
+// the server stops. Until then its request may be on its way.
 constexpr auto busy_pause = 1s;
 // Enough for most responses, head and all, that are sent in one piece.
 constexpr std::size_t kept_while_busy = 2048;
@@ -96,20 +97,16 @@ std::string_view HttpConnection::receive_first() {
     const http::ServerOptions& options = server_.options();
     if (input_.release()) request_ = {};
     stream_.release(kept_while_busy);
-    // The first request of a new connection is on its way: a server that stops waits for it, a moment.
-    idle_.store(answered_);
-    std::size_t n = 0;
-    if (!answered_ || !server_.closing().load()) {
-        std::error_code ec;
-        const Deadline end = from_now(options.idle_timeout);
-        const Deadline pause = std::min(from_now(busy_pause), end);
-        n = transport_.read_some(arrivals, ec, pause);
-        if (ec == std::errc::timed_out && pause < end) {
-            release_all();
-            n = transport_.read_some(arrivals, ec, end);
-        }
+    std::error_code ec;
+    const Deadline end = from_now(options.idle_timeout);
+    const Deadline pause = std::min(from_now(busy_pause), end);
+    std::size_t n = transport_.read_some(arrivals, ec, pause);
+    if (ec == std::errc::timed_out && pause < end) {
+        release_all();
+        idle_.store(true);
+        n = server_.closing().load() ? 0 : transport_.read_some(arrivals, ec, end);
+        idle_.store(false, std::memory_order_relaxed);
     }
-    idle_.store(false, std::memory_order_relaxed);
     return {reinterpret_cast<const char*>(arrivals.data()), n};
 }
 
@@ -137,7 +134,6 @@ void HttpConnection::end_if_idle() noexcept {
 // --- the answer -----------------------------------------------------------------------------------
 
 bool HttpConnection::answer() {
-    answered_ = true;
     const HttpHead& head = parser_->head();
     stream_.start(head, request_, ++served_ >= server_.options().max_requests);
     body_.start(server_.options().max_body_bytes);

@@ -32,7 +32,7 @@ public:
 
     void serve();      ///< until it ends. Blocks.
     void turn_away();  ///< says 503. Blocks.
-    /// Ends it, if it waits between two requests. Any thread, with the server's mutex held.
+    /// Ends it, if it has been waiting for a request for a while. Any thread, with the server's mutex held.
     void end_if_idle() noexcept;
 
 private:
@@ -66,9 +66,8 @@ private:
     http::ResponseWriter writer_;
     std::uint64_t served_ = 0;
 
-    bool answered_ = false;  // a request
-    // Set while it waits between requests, so that stop() can end the wait. Sequentially consistent with
-    // the server's closing(): one of the two sides sees the other.
+    // Set while it waits for a request and is no busy one, so that stop() can end the wait. Sequentially
+    // consistent with the server's closing(): one of the two sides sees the other.
     std::atomic<bool> idle_{false};
     HttpConnection* next_ = nullptr;  // the server's list
     HttpConnection* previous_ = nullptr;

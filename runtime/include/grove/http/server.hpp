@@ -130,8 +130,9 @@ public:
 
     void start();          ///< begins to accept, in the background
     void serve_forever();  ///< start(), then waits to be killed or stopped. Blocks.
-    /// Stops accepting, closes connections between requests, lets handlers finish until the deadline, then
-    /// kills them. A new connection has a second for its first request: that is on its way. Blocks.
+    /// Stops accepting, lets handlers finish until the deadline, then kills them. Responses say "Connection:
+    /// close". A connection without a request is closed when it has had none for a second: until then one may
+    /// be on its way. Blocks.
     void stop(Deadline grace = Clock::duration::zero());
 
     [[nodiscard]] net::Endpoint endpoint() const;
