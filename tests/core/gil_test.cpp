@@ -8,6 +8,8 @@
 #include "core/gil_state.hpp"
 #include "support/grove_test.hpp"
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <mutex>
 #include <semaphore>
@@ -216,6 +218,28 @@ TEST_CASE("a runtime ends while threads lock its Gil, hold it, post and call: ea
     });
     for (auto& thread : threads) thread.join();
     CHECK(closed == 6);
+}
+
+TEST_CASE("of many threads that wait for it, one keeps the time") {
+    constexpr int count = 50;
+    grove::Gil gil{100us};
+    gil.lock();
+    std::atomic<long> sleeps{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) {
+        threads.emplace_back([&] {
+            gil.lock();
+            gil.unlock();
+            rusage used{};
+            CHECK(::getrusage(RUSAGE_THREAD, &used) == 0);
+            sleeps += used.ru_nvcsw;
+        });
+    }
+    while (grove::detail::GilAccess::state(gil).waiting < count) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);  // 200 intervals, in which each could wake up
+    gil.unlock();
+    for (auto& thread : threads) thread.join();
+    CHECK(sleeps < 20 * count);
 }
 
 TEST_CASE("two Gils of one thread are freed in either order") {

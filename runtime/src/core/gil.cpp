@@ -54,12 +54,14 @@ public:
         state_.waiting.fetch_sub(1, std::memory_order_seq_cst);
         (previous_ ? previous_->next_ : state_.first) = next_;
         (next_ ? next_->previous_ : state_.last) = previous_;
+        if (!previous_) call_first(state_);
     }
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
 
     [[nodiscard]] bool is_first() const noexcept { return previous_ == nullptr; }
-    /// Until it is called, or that moment.
+    /// Until it is called. It is when it becomes the first.
+    void wait(std::unique_lock<std::mutex>& lock) { called_.wait(lock); }
     void wait(std::unique_lock<std::mutex>& lock, Clock::time_point until) {
         called_.wait_until(lock, until);
     }
@@ -94,7 +96,9 @@ GROVE_COLD bool take_slow(GilState& state, bool comes_back) noexcept {
             return false;
         }
         const std::chrono::microseconds interval{state.interval_us.load(std::memory_order_relaxed)};
-        if (Clock::now() >= since + interval && state.locked) {
+        if (!me.is_first()) {
+            me.wait(lock);
+        } else if (Clock::now() >= since + interval && state.locked) {
             state.breaker.fetch_or(breaker_bit::drop_request, std::memory_order_relaxed);
             me.wait(lock, Clock::now() + interval);
         } else {
