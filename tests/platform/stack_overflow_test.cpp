@@ -50,8 +50,8 @@ int recurse(int depth) {
     return depth < 0 ? 0 : recurse(depth + 1) + frame[0];
 }
 
-void recurse_for_ever(boost::context::detail::transfer_t from) {
-    arrive(from, ThreadSlots::of_this_thread());
+void recurse_for_ever() noexcept {
+    grove::detail::arrive();
     recurse(0);
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("endless recursion is reported, though the stack that faulted has no r
         FiberRecord here, fiber;
         fiber.stack = pool.take();
         adopt_thread(here);
-        make_fiber(fiber, recurse_for_ever);
+        grove::detail::make_fiber<&recurse_for_ever>(fiber);
         switch_fiber(here, fiber, ThreadSlots::of_this_thread());
     });
     CHECK(end.errors == crawler_message);
@@ -96,7 +96,7 @@ TEST_CASE("endless recursion past a canary is reported when it has run through t
         FiberRecord here, fiber;
         for (int i = 0; i < 3; ++i) fiber.stack = pool.take();
         adopt_thread(here);
-        make_fiber(fiber, recurse_for_ever);
+        grove::detail::make_fiber<&recurse_for_ever>(fiber);
         switch_fiber(here, fiber, ThreadSlots::of_this_thread());
     });
     CHECK(end.errors.find(crawler_message) != std::string::npos);

@@ -19,6 +19,19 @@ namespace detail {
 
 GreenletState::~GreenletState() = default;
 
+void* GreenletState::operator new(std::size_t size) {
+    return InBlocks<>::operator new(size);
+}
+void GreenletState::operator delete(void* place, std::size_t size) noexcept {
+    InBlocks<>::operator delete(place, size);
+}
+void* GreenletState::operator new(std::size_t size, std::align_val_t alignment) {
+    return ::operator new(size, alignment);
+}
+void GreenletState::operator delete(void* place, std::size_t, std::align_val_t alignment) noexcept {
+    ::operator delete(place, alignment);
+}
+
 void destroy(GreenletState* g) noexcept {
     delete g;
 }
@@ -85,6 +98,10 @@ void launch_later(GreenletState& g, const SpawnOptions& options, Clock::duration
 bool held_back(const GreenletState& g) noexcept {
     if (g.shields > 0) return true;
     return &g == running_greenlet ? std::uncaught_exceptions() > 0 : g.exceptions.uncaught > 0;
+}
+
+void throw_signal_unless_held_back(GreenletState& g) {
+    if (!held_back(g)) throw_signal(g);
 }
 
 void throw_signal(GreenletState& g) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grove/base/assert.hpp>
 #include <grove/core/greenlet.hpp>
 
 #include "platform/stack_overflow.hpp"
@@ -15,10 +16,12 @@ class Scheduler;
 /// True while kill and time-outs have to wait: under a Shield, or while an exception is in flight.
 [[nodiscard]] bool held_back(const GreenletState&) noexcept;
 
-/// Throws what the greenlet, which is the running one, was signalled, if that may strike now.
+/// Throws what the greenlet, which is the running one, was signalled.
 void throw_signal(GreenletState&);
+/// The same, if that may strike now.
+GROVE_COLD void throw_signal_unless_held_back(GreenletState&);
 inline void throw_if_signalled(GreenletState& g) {
-    if (g.signals != 0 && !held_back(g)) throw_signal(g);
+    if (g.signals != 0) throw_signal_unless_held_back(g);
 }
 
 /// A signal has come: ends the wait the greenlet is in, if that may be interrupted, and makes its next

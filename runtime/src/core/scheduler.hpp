@@ -6,6 +6,7 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/stats.hpp>
 
+#include "core/block_cache.hpp"
 #include "core/gil_state.hpp"
 #include "core/inbox.hpp"
 #include "core/ready_queue.hpp"
@@ -114,14 +115,14 @@ public:
 
     /// Spends an I/O call that did not wait, and each 4 KiB it moved, from this greenlet's run. After
     /// `io_budget` it has to yield before the next call: so a socket that is never empty neither starves the
-    /// others nor keeps a kill away. What was moved counts as switches too: the hub, which looks at the
-    /// clock, does not wait until each of many greenlets has copied its 256 KiB (bench ticker).
+    /// others nor keeps a kill away. What was moved counts as switches too, two for 4 KiB: the hub, which
+    /// looks at the clock, does not wait until each of many greenlets has copied its 256 KiB (bench ticker).
     void spend_io(std::size_t bytes) noexcept {
         --io_left_;
         if (bytes < 4096) return;
         const auto pieces = static_cast<std::int32_t>(bytes >> 12U);  // no call moves more than 2 GiB
         io_left_ -= pieces;
-        switches_left_ -= pieces;
+        switches_left_ -= 2 * pieces;
     }
     [[nodiscard]] bool io_spent() const noexcept { return io_left_ <= 0; }
 
@@ -142,6 +143,9 @@ public:
     [[nodiscard]] GreenletState* first_live() const noexcept { return first_live_; }
     [[nodiscard]] GreenletState& main() noexcept;
     [[nodiscard]] StackPool& stacks() noexcept { return stacks_; }
+    [[nodiscard]] BlockCache& blocks(std::size_t alignment) noexcept {
+        return alignment == cache_line ? lines_ : blocks_;
+    }
     /// Direct switches and starts so far; one more each time a greenlet gets its turn. Any thread.
     [[nodiscard]] std::uint64_t switches() const noexcept {
         return switches_.load(std::memory_order_relaxed);
@@ -204,14 +208,16 @@ private:
         const void* key;
         std::shared_ptr<void> object;
     };
-    using Transfer = boost::context::detail::transfer_t;
 
-    static void fiber_entry(Transfer);
-    static void hub_entry(Transfer);
+    static void fiber_entry() noexcept;
+    static void hub_entry() noexcept;
     static void check_leaving(GreenletState&) noexcept;
+    static void check_canary(GreenletState&) noexcept;
+    static void arrive_from_switch() noexcept;
     void let_others_run(GreenletState&);
     void give_up_slice(GreenletState&);
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
+    void switch_to_fresh(FiberRecord& from, GreenletState& to) noexcept;
     void switch_to_hub(FiberRecord& from) noexcept;
     [[nodiscard]] bool begin(GreenletState&) noexcept;
     [[nodiscard]] GreenletState* next_for_this_stack(GreenletState& ended) noexcept;
@@ -271,6 +277,8 @@ private:
     int heeded_signal_ = 0;
 
     // Greenlets.
+    BlockCache blocks_{__STDCPP_DEFAULT_NEW_ALIGNMENT__};
+    BlockCache lines_{cache_line};
     StackPool stacks_;
     StackOverflowGuard overflow_guard_;
     GreenletPtr main_;
@@ -301,6 +309,19 @@ private:
     std::atomic<bool> hub_sleeps_{false};
     std::atomic<int> stop_signal_{0};
 };
+
+inline void* allocate_block(std::size_t size, std::size_t alignment) {
+    Scheduler* const scheduler = Scheduler::here();
+    return scheduler ? scheduler->blocks(alignment).take(size) : BlockCache::make(size, alignment);
+}
+
+inline void free_block(void* place, std::size_t size, std::size_t alignment) noexcept {
+    if (Scheduler* const scheduler = Scheduler::here()) {
+        scheduler->blocks(alignment).give_back(place, size);
+    } else {
+        BlockCache::free(place, alignment);
+    }
+}
 
 /// Holds Scheduler::add_outside() for a scope.
 class OutsideWork {

@@ -78,7 +78,7 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
           static_cast<std::minstd_rand::result_type>(environment.shuffle_seed * 0x9E3779B97F4A7C15U >> 33U)} {
     now_ = last_look_ = held_since_ = loop_->now();
     hub_.stack = stacks_.take(hub_stack_size);
-    make_fiber(hub_, &hub_entry);
+    make_fiber<&hub_entry>(hub_);
     main_->scheduler = this;
     main_->id = ++last_id_;
     main_->phase = GreenletState::Phase::started;

@@ -33,23 +33,29 @@ struct WaitTimer : Timer {
     Waiter& waiter;
 };
 
-/// Requires: the waiter is linked.
-void park(Scheduler& scheduler, GreenletState& g, Waiter& waiter, Deadline by, const char* what) {
-    g.waits_for = what;
-    g.waits_since = scheduler.now();
-    g.waiter = &waiter;
-    if (by.is_never()) return scheduler.suspend();
+[[gnu::noinline]] void suspend_until(Scheduler& scheduler, Waiter& waiter, Deadline by) {
     WaitTimer timer{waiter};
     scheduler.timers().add(timer, by.at());
     scheduler.suspend();
     scheduler.timers().cancel(timer);
 }
 
+/// Requires: the waiter is linked.
+inline void park(Scheduler& scheduler, GreenletState& g, Waiter& waiter, Deadline by, const char* what) {
+    g.waits_for = what;
+    g.waits_since = scheduler.now();
+    g.waiter = &waiter;
+    if (by.is_never()) return scheduler.suspend();
+    suspend_until(scheduler, waiter, by);
+}
+
+[[noreturn]] GROVE_COLD void throw_no_greenlet(const char* what) {
+    throw std::logic_error{std::string{what} + ": only a greenlet can wait here; this is a plain thread"};
+}
+
 /// What may keep a wait from beginning. False: the deadline has passed.
 inline bool may_wait(const Scheduler* scheduler, Deadline by, const char* what) {
-    if (!scheduler || !running_greenlet) {
-        throw std::logic_error{std::string{what} + ": only a greenlet can wait here; this is a plain thread"};
-    }
+    if (!scheduler || !running_greenlet) throw_no_greenlet(what);
     throw_if_signalled(*running_greenlet);
     return by.at() > scheduler->now() + turn_at_most || !by.passed();
 }

@@ -5,6 +5,7 @@
 #include <grove/core/wait_list.hpp>
 #include <grove/io/detail/close_descriptor.hpp>
 
+#include "core/block_cache.hpp"
 #include "core/scheduler.hpp"
 #include "io/hang_up.hpp"
 #include "platform/event_loop.hpp"
@@ -72,7 +73,7 @@ struct IoCall : AnyIoCall {
 /// a foreign thread takes the Gil of the runtime that watches. A descriptor may outlive that runtime.
 ///
 /// What a request touches is in the first cache line: with hundreds of connections each line costs a miss.
-class alignas(64) Descriptor : private FdWatch {
+class alignas(cache_line) Descriptor : private FdWatch, public InBlocks<cache_line> {
 public:
     enum class Kind : std::uint8_t {
         stream,         ///< a short count shows that there is no more

@@ -1,6 +1,8 @@
 #include <grove/core/greenlet.hpp>
 #include <grove/core/wait_list.hpp>
 
+#include "core/block_cache.hpp"
+#include "core/scheduler.hpp"
 #include "net/crew.hpp"
 
 #include <utility>
@@ -21,7 +23,7 @@ public:
 
 private:
     /// Told of the end of its greenlet also when that is killed before it begins.
-    struct Member final : EndWatch {
+    struct Member final : EndWatch, InBlocks<> {
         explicit Member(GreenletCrew& c) noexcept : EndWatch{&left}, crew{c} {}
         static void left(EndWatch&, GreenletState&) noexcept;
 

@@ -9,60 +9,6 @@
 #include <xmmintrin.h>
 #endif
 
-#if defined(__x86_64__)
-// Puts the address of a return instruction between our caller's and the library's function, which takes it
-// for its own caller's: whoever jumps back here lands on that instruction.
-asm(R"(
-    .text
-    .macro grove_returning name, function
-    .globl \name
-    .hidden \name
-    .type \name, @function
-\name:
-    leaq 1f(%rip), %rax
-    pushq %rax
-    jmp *\function\()@GOTPCREL(%rip)
-1:  ret
-    .size \name, . - \name
-    .endm
-
-    grove_returning grove_jump_fcontext, jump_fcontext
-    grove_returning grove_ontop_fcontext, ontop_fcontext
-    .purgem grove_returning
-)");
-
-// What ontop_fcontext calls, on top of the host's stack, which such a return address has left unaligned. It
-// ends with a jump back in place of a return, so that the host is as it was before.
-asm(R"(
-    .text
-    .globl grove_borrow
-    .hidden grove_borrow
-    .type grove_borrow, @function
-grove_borrow:
-    pushq %rbp
-    movq %rsp, %rbp
-    pushq %rdi
-    andq $-16, %rsp
-    movq %rsi, %rdi
-    call grove_use_loan
-    movq -8(%rbp), %rdi
-    xorl %esi, %esi
-    leave
-    jmp *jump_fcontext@GOTPCREL(%rip)
-    .size grove_borrow, . - grove_borrow
-)");
-#endif
-
-extern "C" [[gnu::visibility("hidden")]] void grove_use_loan(void*) noexcept;
-#if defined(__x86_64__)
-extern "C" boost::context::detail::transfer_t grove_borrow(boost::context::detail::transfer_t) noexcept;
-#else
-static boost::context::detail::transfer_t grove_borrow(boost::context::detail::transfer_t from) noexcept {
-    grove_use_loan(from.data);
-    return boost::context::detail::jump_fcontext(from.fctx, nullptr);
-}
-#endif
-
 namespace grove::detail {
 
 #if defined(__SSE__)
@@ -95,7 +41,7 @@ std::size_t colour(StackSpan stack) noexcept {
 
 }  // namespace
 
-void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transfer_t)) noexcept {
+StackSpan prepare_fiber(FiberRecord& fiber) noexcept {
 #if defined(GROVE_ASAN)
     // The fiber that had this stack before left its frames' red zones behind.
     ASAN_UNPOISON_MEMORY_REGION(fiber.stack.bottom(), fiber.stack.size);
@@ -105,8 +51,7 @@ void make_fiber(FiberRecord& fiber, void (*entry)(boost::context::detail::transf
     fiber.sanitizer_fiber = __tsan_create_fiber(0);
 #endif
     const std::size_t unused = colour(fiber.stack);
-    fiber.context =
-        boost::context::detail::make_fcontext(fiber.stack.top - unused, fiber.stack.size - unused, entry);
+    return {fiber.stack.top - unused, fiber.stack.size - unused};
 }
 
 namespace {
@@ -118,10 +63,8 @@ struct StackLoan {
     FiberRecord& from;
 };
 
-}  // namespace
-
-/// On the host's stack.
-extern "C" void grove_use_loan(void* argument) noexcept {
+// On the host's stack.
+void use_loan(void* argument) noexcept {
     const StackLoan& loan = *static_cast<StackLoan*>(argument);
 #if defined(GROVE_ASAN)
     __sanitizer_finish_switch_fiber(loan.host.sanitizer_fiber, nullptr, nullptr);
@@ -133,6 +76,8 @@ extern "C" void grove_use_loan(void* argument) noexcept {
 #endif
 }
 
+}  // namespace
+
 void run_on_stack_of(FiberRecord& host, FiberRecord& from, void (*f)(void*) noexcept, void* data) noexcept {
     StackLoan loan{.f = f, .data = data, .host = host, .from = from};
 #if defined(GROVE_ASAN)
@@ -140,7 +85,7 @@ void run_on_stack_of(FiberRecord& host, FiberRecord& from, void (*f)(void*) noex
 #elif defined(GROVE_TSAN)
     __tsan_switch_to_fiber(host.sanitizer_fiber, 0);
 #endif
-    host.context = grove_ontop_fcontext(host.context, &loan, &grove_borrow).fctx;
+    call_on_stack(host.context, &use_loan, &loan);
 #if defined(GROVE_ASAN)
     __sanitizer_finish_switch_fiber(from.sanitizer_fiber, nullptr, nullptr);
 #elif defined(GROVE_TSAN)

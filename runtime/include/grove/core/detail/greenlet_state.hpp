@@ -5,10 +5,12 @@
 #include <grove/base/value_slot.hpp>
 #include <grove/core/wait_list.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -56,6 +58,12 @@ struct GreenletState : FiberRecord {
     GreenletState(const GreenletState&) = delete;
     GreenletState& operator=(const GreenletState&) = delete;
     virtual ~GreenletState();
+
+    // From what the runtime keeps of earlier ones; a closure of unusual alignment is on its own.
+    static void* operator new(std::size_t size);
+    static void operator delete(void* place, std::size_t size) noexcept;
+    static void* operator new(std::size_t size, std::align_val_t alignment);
+    static void operator delete(void* place, std::size_t size, std::align_val_t alignment) noexcept;
 
     virtual void invoke() = 0;  ///< calls the closure, keeps what it returns
     virtual void drop_closure() noexcept = 0;

@@ -105,16 +105,17 @@ public:
 private:
     class Arrival;
     class Taking;
-    enum class Got { item, deadline, the_end };
 
     bool wait_for_room(T& item, Deadline);
     void insert(T& item);
+    void turn_away(Node*);
     void admit_putters() noexcept;
     void admit_putter() noexcept;
 
     [[nodiscard]] Node* pop();
-    Got take_or_wait(Node*&, Deadline);
-    Got wait_for_item(Node*&, Deadline);
+    [[nodiscard]] Node* pop_or_wait(Deadline);  // null: at the deadline, or shut down
+    [[nodiscard]] Node* wait_for_item(Deadline);
+    [[nodiscard]] std::optional<T> take_out(Node*);  // null: nothing, or ShutDown
     void give_to_getter(Node&) noexcept;
     void take_back(Node&) noexcept;
 
@@ -139,10 +140,7 @@ class QueueCore<T, Store>::Arrival {
 public:
     explicit Arrival(QueueCore& core) noexcept : core_{core} { ++core_.size_; }
     ~Arrival() {
-        if (arrived_) return;
-        --core_.size_;
-        if (node_) core_.nodes_.recycle(*node_);
-        core_.admit_putters();
+        if (!arrived_) core_.turn_away(node_);
     }
     Arrival(const Arrival&) = delete;
     Arrival& operator=(const Arrival&) = delete;
@@ -168,6 +166,13 @@ private:
 template <class T, class Store>
 void QueueCore<T, Store>::insert(T& item) {
     Arrival{*this}.complete(item);
+}
+
+template <class T, class Store>
+GROVE_COLD void QueueCore<T, Store>::turn_away(Node* node) {
+    --size_;
+    if (node) nodes_.recycle(*node);
+    admit_putters();
 }
 
 template <class T, class Store>
@@ -252,8 +257,8 @@ private:
 
 template <class T, class Store>
 T QueueCore<T, Store>::get() {
-    Node* node = nullptr;
-    if (take_or_wait(node, {}) == Got::the_end) throw_shut_down();
+    Node* const node = pop_or_wait({});
+    if (!node) throw_shut_down();
     Taking taking{*this, *node};
     T item(taking.item());
     taking.complete();
@@ -262,22 +267,18 @@ T QueueCore<T, Store>::get() {
 
 template <class T, class Store>
 std::optional<T> QueueCore<T, Store>::get(Deadline by) {
-    std::optional<T> item;
-    Node* node = nullptr;
-    const Got got = take_or_wait(node, by);
-    if (got == Got::the_end) throw_shut_down();
-    if (got == Got::item) {
-        Taking taking{*this, *node};
-        item.emplace(taking.item());
-        taking.complete();
-    }
-    return item;
+    return take_out(pop_or_wait(by));
 }
 
 template <class T, class Store>
 std::optional<T> QueueCore<T, Store>::try_get() {
+    return take_out(pop());
+}
+
+template <class T, class Store>
+std::optional<T> QueueCore<T, Store>::take_out(Node* node) {
     std::optional<T> item;
-    if (Node* node = pop()) {
+    if (node) {
         Taking taking{*this, *node};
         item.emplace(taking.item());
         taking.complete();
@@ -290,8 +291,8 @@ std::optional<T> QueueCore<T, Store>::try_get() {
 template <class T, class Store>
 void QueueCore<T, Store>::get_unless_over(std::optional<T>& item) {
     item.reset();
-    Node* node = nullptr;
-    if (take_or_wait(node, {}) == Got::the_end) return;
+    Node* const node = pop_or_wait({});
+    if (!node) return;
     Taking taking{*this, *node};
     item.emplace(taking.item());
     taking.complete();
@@ -315,19 +316,17 @@ QueueNode<T>* QueueCore<T, Store>::pop() {
 }
 
 template <class T, class Store>
-auto QueueCore<T, Store>::take_or_wait(Node*& node, Deadline by) -> Got {
-    node = pop();
-    return node ? Got::item : wait_for_item(node, by);
+QueueNode<T>* QueueCore<T, Store>::pop_or_wait(Deadline by) {
+    Node* const node = pop();
+    return node ? node : wait_for_item(by);
 }
 
 template <class T, class Store>
-GROVE_COLD auto QueueCore<T, Store>::wait_for_item(Node*& node, Deadline by) -> Got {
-    if (shut_down_) return Got::the_end;
+GROVE_COLD QueueNode<T>* QueueCore<T, Store>::wait_for_item(Deadline by) {
+    if (shut_down_) return nullptr;
     Getter getter;
-    if (!detail::wait(getters_, by, capacity_ > 0 ? "Queue::get" : "Channel::get", &getter))
-        return Got::deadline;
-    node = getter.node;
-    return node ? Got::item : Got::the_end;
+    (void)detail::wait(getters_, by, capacity_ > 0 ? "Queue::get" : "Channel::get", &getter);
+    return getter.node;
 }
 
 template <class T, class Store>
@@ -338,11 +337,7 @@ void QueueCore<T, Store>::enroll(Waiter& waiter, Getter& getter) noexcept {
 
 template <class T, class Store>
 std::optional<T> QueueCore<T, Store>::receive(const Getter& getter) {
-    std::optional<T> item;
-    Taking taking{*this, *getter.node};
-    item.emplace(taking.item());
-    taking.complete();
-    return item;
+    return take_out(getter.node);
 }
 
 template <class T, class Store>

@@ -38,6 +38,11 @@ public:
 private:
     struct Keep;
 
+    [[nodiscard]] Node& take_spare() noexcept {
+        --spares_;
+        return *std::exchange(spare_, spare_->next);
+    }
+
     // A queue of so many items runs without allocations; a longer one returns what it had at its longest.
     static constexpr std::size_t most_spares = 256;
 
@@ -96,14 +101,8 @@ NodePool<T>::~NodePool() {
 }
 
 template <class T>
-QueueNode<T>& NodePool<T>::make(T&& item) {
-    Keep keep{*this, spare_};
-    if (spare_) {
-        spare_ = spare_->next;
-        --spares_;
-    } else {
-        keep.node = new Node;
-    }
+inline QueueNode<T>& NodePool<T>::make(T&& item) {
+    Keep keep{*this, spare_ ? &take_spare() : new Node};
     std::construct_at(std::addressof(keep.node->value), std::move(item));
     return *std::exchange(keep.node, nullptr);
 }
