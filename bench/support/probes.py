@@ -116,18 +116,23 @@ class Micro:
 
 
 class Output:
-    """A program that prints the figure, and perhaps others."""
+    """A program that prints the figure, and perhaps others. after: the one that runs first, each time."""
 
-    def __init__(self, *command, find=r"^([\d.]+)", lasts=1.5, scale=1.0):
-        self.command, self.find, self.lasts, self.scale = command, find, lasts, scale
+    def __init__(self, *command, find=r"^([\d.]+)", lasts=1.5, scale=1.0, after=None):
+        self.command, self.find, self.lasts, self.scale, self.after = command, find, lasts, scale, after
 
     def seconds(self, settings):
         return self.lasts
 
     def measure(self, settings):
         words = (program(self.command[0]), *self.command[1:])
-        text = settings.shared(self.find, words, lambda: output_of(words))
+        text = settings.shared(self.find, words, lambda: self.run(words))
         return Sample(number_in(self.find, text) * self.scale)
+
+    def run(self, words):
+        if self.after:
+            output_of((program(self.after[0]), *self.after[1:]))
+        return output_of(words)
 
 
 def go(name, once=False, find=r"([\d.]+) ns/op", scale=1.0):

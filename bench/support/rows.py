@@ -133,6 +133,13 @@ CLOSED = "new connection per request, N at a time"
 IDLE = "idle HTTP connection, one of N"
 LATENCY = "raw hello, p99, N connections"
 
+
+def with_a_million(name, find, seconds=0):
+    """A virtual machine gets its memory from its host at the first touch, which is slow, and may give it back a second
+    later. So somebody touches more than either side will, just before."""
+    return Output(name, "1000000", find=find, lasts=seconds, after=("page_touch", "1300000"))
+
+
 MICRO = [
     Row("yield between two ready greenlets, per switch", "ns", bench("switch/yield", "per_switch"), [Times(1.5)],
         Micro("context_jump", "context_jump", counter="per_jump"), "Boost.Context jump",
@@ -167,13 +174,13 @@ MICRO = [
     Row("most allocations of a socket read, write, wait, sleep, lock, queue of ints", "", Micro(
         "grove_bench", *COUNTED_AS_FREE, counter="allocs/op"), [AtMost(0)]),
     Row("one of a million parked greenlets, guard page included", "KiB",
-        Output("parked", "1000000", find=r"([\d.]+) KiB resident", lasts=6), [AtMost(4.8)],
-        Output("page_touch", "1000000", find=r"([\d.]+) KiB resident", lasts=4), "a touched page",
+        with_a_million("parked", r"([\d.]+) KiB resident", seconds=11), [AtMost(4.8)],
+        with_a_million("page_touch", r"([\d.]+) KiB resident", seconds=9), "a touched page",
         {"Go (no guard)": go("Parked", once=True, find=r"([\d.]+) KiB/each"),
          "Boost.Fiber (30,000)": Micro("peer_boost_fiber", "boost_fiber_parked/iterations:1", counter="KiB"),
          "gevent (100,000)": Gevent("parked")}, MEMORY),
-    Row("starting and parking one of a million", "ns", Output("parked", "1000000", find=r"(\d+) ns each to start", lasts=0),
-        [Times(1.5)], Output("page_touch", "1000000", find=r"(\d+) ns each", lasts=0), "a page touched", grows=STARTS),
+    Row("starting and parking one of a million", "ns", with_a_million("parked", r"(\d+) ns each to start"), [Times(1.5)],
+        with_a_million("page_touch", r"(\d+) ns each"), "a page touched", grows=STARTS),
     Row("cached 4 KiB file read", "ns", bench("file/cached_read"), [Times(1.15)], bench("file/bare_preadv2"),
         "preadv2(RWF_NOWAIT)", {"pread": bench("file/bare_pread")}, OUTSIDE,
         "cached 4 KiB read"),

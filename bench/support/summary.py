@@ -198,11 +198,11 @@ def write(directory, about, results, growths):
 
 
 def publish(directory, bench):
-    """The table into README.md, between its two marks; the rest into results/."""
+    """The table into README.md, between its two marks; the rest into results/, where the comparison has its own folder."""
     results = bench / "results"
-    if results.exists():
-        shutil.rmtree(results)
-    results.mkdir()
+    results.mkdir(exist_ok=True)
+    for old in results.glob("*.*"):
+        old.unlink()
     for file in directory.iterdir():
         if file.suffix in (".svg", ".json", ".md"):
             shutil.copy(file, results)

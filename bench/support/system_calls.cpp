@@ -7,16 +7,21 @@
 
 #include <csignal>
 #include <ctime>
+#include <dlfcn.h>
 #include <unistd.h>
 
 namespace {
 
 constinit thread_local std::uint64_t calls = 0;
 
+using Syscall = long (*)(long number, ...) noexcept;
+constinit Syscall libc_syscall = nullptr;  // the one below hides it
+
 template <class Result, class... Arguments>
 Result counted(long number, Arguments... arguments) {
     ++calls;
-    return static_cast<Result>(::syscall(number, arguments...));
+    if (!libc_syscall) libc_syscall = reinterpret_cast<Syscall>(::dlsym(RTLD_NEXT, "syscall"));
+    return static_cast<Result>(libc_syscall(number, arguments...));
 }
 
 }  // namespace
@@ -27,6 +32,12 @@ std::uint64_t system_calls() noexcept {
 
 // A program's own functions come before those of a shared library, for the library's users too.
 extern "C" {
+
+// By another name, to be without the dots: they cost a hundred instructions.
+long named_syscall(long number, long a, long b, long c, long d, long e, long f) noexcept asm("syscall");
+long named_syscall(long number, long a, long b, long c, long d, long e, long f) noexcept {
+    return counted<long>(number, a, b, c, d, e, f);
+}
 
 ssize_t recv(int fd, void* into, size_t size, int flags) {
     return counted<ssize_t>(SYS_recvfrom, fd, into, size, flags, nullptr, nullptr);
