@@ -7,6 +7,7 @@ import re
 import shutil
 
 import machine
+import marked
 import plots
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -98,9 +99,4 @@ def publish(directory):
         if file.suffix in (".svg", ".json"):
             shutil.copy(file, results)
     figures = (directory / "REPORT.md").read_text().partition("\n\n")[2].replace("](", "](results/compare/").rstrip()
-    readme = bench / "README.md"
-    before, begin, rest = readme.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{readme} has no place for the comparison")
-    readme.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}")
+    marked.rewrite(bench / "README.md", BEGIN, figures, END)

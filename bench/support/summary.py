@@ -5,6 +5,7 @@ import re
 import shutil
 import statistics
 
+import marked
 import plots
 
 TOO_BUSY = 0.2  # cores
@@ -208,9 +209,4 @@ def publish(directory, bench):
             shutil.copy(file, results)
     report = (directory / "REPORT.md").read_text().partition("\n\n")[2]
     figures = report.partition("\n\n![ours")[0].replace("](", "](results/")
-    readme = bench / "README.md"
-    before, begin, rest = readme.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{readme} has no place for the figures")
-    readme.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}")
+    marked.rewrite(bench / "README.md", BEGIN, figures, END)
