@@ -193,6 +193,20 @@ TEST_CASE("a checkpoint lets others run before the end of the slice if they have
     });
 }
 
+TEST_CASE("a checkpoint lets others run before the end of the slice if a timer is due") {
+    grove::run({.time_slice = 10s, .runaway_limit = 0ms}, [] {
+        bool woke = false;
+        const auto start = grove::Clock::now();
+        spawn([&] {
+            grove::sleep(10ms);
+            woke = true;
+        });
+        grove::yield();  // it sleeps now
+        while (!woke) grove::checkpoint();
+        CHECK(grove::Clock::now() - start < 10s);
+    });
+}
+
 GROVE_TEST_REAL("a checkpoint that throws does not end the watch over time slices") {
     {
         const grove::Timeout timeout{0ms};

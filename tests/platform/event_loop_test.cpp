@@ -108,11 +108,14 @@ TEST_CASE("the loop on epoll has news from when something changed until it is po
     const Pair pair;
     Keeper keeper;
     REQUIRE_FALSE(loop->watch(pair.ours(), keeper));
-    CHECK(loop->has_news());
+    CHECK(loop->wait_for_news(0ns));
     turn(*loop);
-    CHECK_FALSE(loop->has_news());
+    CHECK_FALSE(loop->wait_for_news(1ms));
     pair.peer_sends();
-    CHECK(loop->has_news());
+    CHECK(loop->wait_for_news(soon));
+    turn(*loop);
+    const std::jthread other{[&] { loop->wake(); }};
+    CHECK(loop->wait_for_news(soon));
 }
 
 TEST_CASE_TEMPLATE("a watch is first told of the present state, then of each change once",
@@ -438,15 +441,12 @@ TEST_CASE_TEMPLATE("a wake from another thread ends a sleep, time after time", L
     CHECK(woken == 10'000);
 }
 
-namespace {
-EventLoop* woken_by_signal = nullptr;
-}
-
 TEST_CASE_TEMPLATE("a signal ends a sleep early, and its handler may wake the loop and leave errno alone",
                    Loop,
                    Epoll,
                    Asio) {
     const auto loop = Loop::make();
+    static EventLoop* woken_by_signal = nullptr;
     woken_by_signal = loop.get();
     struct sigaction action {
     }, before{};

@@ -362,6 +362,13 @@ void Scheduler::post(InboxNode& node) noexcept {
     wake_if_asleep();
 }
 
+void Scheduler::wait_for_news(std::chrono::nanoseconds at_most) noexcept {
+    const auto until_timer = std::max(timers_.next_seen() - Clock::now(), Clock::duration::zero());
+    news_awaited_.store(true, std::memory_order_seq_cst);
+    if (inbox_.empty()) loop_->wait_for_news(std::min(until_timer, at_most));
+    news_awaited_.store(false, std::memory_order_relaxed);
+}
+
 /// Permutes who is ready, but nobody passes a greenlet that yielded: it goes after all that were ready then.
 void Scheduler::shuffle_ready() noexcept {
     std::vector<GreenletState*> all;

@@ -130,9 +130,10 @@ public:
     void post(InboxNode&) noexcept;
     /// Ends the sleep of the hub, if it sleeps. Any thread, and signal handlers.
     void wake() noexcept { loop_->wake(); }
-    /// The same, where it matters only to a hub that sleeps. Any thread.
+    /// The same, where it matters only to a hub that sleeps, and to wait_for_news(). Any thread.
     void wake_if_asleep() noexcept {
-        if (hub_sleeps_.load(std::memory_order_seq_cst)) loop_->wake();
+        if (hub_sleeps_.load(std::memory_order_seq_cst) || news_awaited_.load(std::memory_order_seq_cst))
+            loop_->wake();
     }
 
     // --- Greenlets ----------------------------------------------------------------------------------
@@ -176,9 +177,9 @@ public:
     void set_guest(LoopGuest* guest) noexcept { guest_ = guest; }
     [[nodiscard]] std::uint64_t next_timeout_id() noexcept { return ++last_timeout_id_; }
 
-    /// Whether news wait for the hub: from descriptors, as far as the loop can tell, or from other threads.
-    /// Any thread.
-    [[nodiscard]] bool news_wait() const noexcept { return !inbox_.empty() || loop_->has_news(); }
+    /// Waits until there is something for the hub to do, for so long at most: descriptors have changed (as far
+    /// as the loop can tell), other threads have posted, a timer is due. One other thread at a time.
+    void wait_for_news(std::chrono::nanoseconds at_most) noexcept;
     /// Makes the next checkpoint() look: see breaker_bit. Any thread, and signal handlers.
     void raise_breaker(std::uint32_t bit) noexcept;
     void checkpoint_slow();
@@ -307,6 +308,7 @@ private:
     // Touched by other threads.
     alignas(64) Inbox inbox_;
     std::atomic<bool> hub_sleeps_{false};
+    std::atomic<bool> news_awaited_{false};
     std::atomic<int> stop_signal_{0};
 };
 

@@ -9,12 +9,10 @@
 namespace grove::detail {
 
 namespace {
-// So many looks without a switch in between: the one who runs has had a slice, or up to a quarter more.
-constexpr int looks_per_slice = 4;
-// So many, and others have something to do: that is enough. They would wait for the rest of the slice, which
-// is half of the p99 of servers beside a computing greenlet (bench/run).
-constexpr int looks_if_news_wait = 1;
-constexpr int ticks_per_watch = 160;  // 20 ms at the default slice
+// Whoever runs has a quarter of a slice in any case, and the rest unless others have something to do. They would
+// wait for it, which is half of the p99 of servers beside a computing greenlet (bench/run).
+constexpr int parts_of_slice = 4;
+constexpr int looks_per_watch = 80;  // 10 ms at the default slice, 40 if nobody else has anything to do
 }  // namespace
 
 Ticker::Ticker(std::chrono::microseconds slice, Scheduler& scheduler)
@@ -31,32 +29,33 @@ Ticker::~Ticker() {
 
 void Ticker::watch_for_a_while() noexcept {
     const std::scoped_lock lock{mutex_};
-    if (std::exchange(ticks_left_, ticks_per_watch) == 0) changed_.notify_one();
+    if (std::exchange(looks_left_, looks_per_watch) == 0) changed_.notify_one();
 }
 
 void Ticker::work() noexcept {
     ask_to_run_promptly();  // a fifth off the p99 of servers beside a computing greenlet (bench/compare)
     std::unique_lock lock{mutex_};
-    std::uint64_t seen = 0;
-    int looks = 0;
     while (!ending_) {
-        if (ticks_left_ == 0) {
-            changed_.wait(lock, [this] { return ending_ || ticks_left_ > 0; });
-            seen = scheduler_.switches();
-            looks = 0;
+        if (looks_left_ == 0) {
+            changed_.wait(lock);
             continue;
         }
-        if (changed_.wait_for(lock, slice_ / looks_per_slice, [this] { return ending_; })) return;
-        const std::uint64_t switches = scheduler_.switches();
-        looks = switches == seen ? looks + 1 : 0;
-        seen = switches;
-        if (looks >= looks_per_slice || (looks >= looks_if_news_wait && scheduler_.news_wait())) {
-            scheduler_.raise_breaker(breaker_bit::slice_used);
-            looks = 0;
-        }
+        look(lock);
         // Whoever still uses checkpoints answers in time, and no slice goes unwatched.
-        if (--ticks_left_ == ticks_per_watch / 2) scheduler_.raise_breaker(breaker_bit::ticker_idle);
+        if (--looks_left_ == looks_per_watch / 2) scheduler_.raise_breaker(breaker_bit::ticker_idle);
     }
+}
+
+void Ticker::look(std::unique_lock<std::mutex>& lock) noexcept {
+    const std::uint64_t seen = scheduler_.switches();
+    const auto nobody_else_ran = [&] { return scheduler_.switches() == seen && !scheduler_.waits_in_loop(); };
+    const auto at_least = slice_ / parts_of_slice;
+    changed_.wait_for(lock, at_least, [this] { return ending_; });
+    if (ending_ || !nobody_else_ran()) return;
+    lock.unlock();
+    scheduler_.wait_for_news(slice_ - at_least);
+    lock.lock();
+    if (nobody_else_ran()) scheduler_.raise_breaker(breaker_bit::slice_used);
 }
 
 }  // namespace grove::detail

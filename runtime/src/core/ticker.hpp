@@ -10,11 +10,11 @@ namespace grove::detail {
 
 class Scheduler;
 
-/// Notices that a greenlet has had its time slice: a native thread that looks four times per slice whether
-/// anybody has been switched to, and if nobody was, four times in a row, raises the breaker; the first time,
-/// if the hub has news to deliver. So checkpoint() itself reads no clock.
+/// Notices that a greenlet has had its time slice, so that checkpoint() itself reads no clock: a native thread
+/// that raises the breaker if nobody was switched to for a slice; for a quarter of it, if the hub has something
+/// to do.
 ///
-/// It works only while checkpoints are used: after some ticks it puts ticker_idle into the breaker, and if no
+/// It works only while checkpoints are used: after some looks it puts ticker_idle into the breaker, and if no
 /// checkpoint() answers, it sleeps; the next one sets it going again.
 class Ticker {
 public:
@@ -27,13 +27,14 @@ public:
 
 private:
     void work() noexcept;
+    void look(std::unique_lock<std::mutex>&) noexcept;
 
     const std::chrono::microseconds slice_;
     Scheduler& scheduler_;
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;
-    int ticks_left_ = 0;
+    int looks_left_ = 0;
     bool ending_ = false;
     std::thread thread_;
 };

@@ -52,15 +52,18 @@ constexpr Key wake_key{std::numeric_limits<std::uint32_t>::max(), 0};
 
 // --- epoll_wait with a time ------------------------------------------------------------------
 
+[[nodiscard]] timespec to_timespec(std::chrono::nanoseconds delay) noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+    return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
+}
+
 /// epoll_pwait2 (Linux 5.11) takes nanoseconds. Without it, or where a sandbox refuses it, milliseconds
 /// rounded up: late is allowed, early would make the hub spin.
 class EpollWait {
 public:
     int operator()(int epoll, epoll_event* events, int size, std::chrono::nanoseconds delay) noexcept {
         if (precise_) {
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
-            const timespec time{static_cast<time_t>(seconds.count()),
-                                static_cast<long>((delay - seconds).count())};
+            const timespec time = to_timespec(delay);
             const int count = ::epoll_pwait2(epoll, events, size, &time, nullptr);
             if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
             precise_ = false;
@@ -99,7 +102,7 @@ public:
     bool poll(Deadline) override;
     void deliver() noexcept override;
     void wake() noexcept override { wake_.wake(); }
-    [[nodiscard]] bool has_news() const noexcept override;
+    bool wait_for_news(std::chrono::nanoseconds at_most) const noexcept override;
     [[nodiscard]] std::error_code watch(int fd, FdWatch&) override;
     void forget(int fd) noexcept override;
     [[nodiscard]] Clock::time_point now() noexcept override { return Clock::now(); }
@@ -149,9 +152,10 @@ int EpollLoop::wait(Deadline by) noexcept {
     return timed_wait_(epoll_.get(), events_.data(), size, delay);
 }
 
-bool EpollLoop::has_news() const noexcept {
+bool EpollLoop::wait_for_news(std::chrono::nanoseconds at_most) const noexcept {
     pollfd entry{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
-    return ::poll(&entry, 1, 0) > 0;
+    const timespec time = to_timespec(std::max(at_most, std::chrono::nanoseconds::zero()));
+    return ::ppoll(&entry, 1, &time, nullptr) > 0;
 }
 
 void EpollLoop::deliver() noexcept {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace grove::detail {
 
@@ -21,6 +22,11 @@ std::unique_ptr<EventLoop> chosen_loop() {
 }
 
 }  // namespace
+
+bool EventLoop::wait_for_news(std::chrono::nanoseconds at_most) const noexcept {
+    std::this_thread::sleep_for(at_most);
+    return false;
+}
 
 std::unique_ptr<EventLoop> make_event_loop() {
     static std::atomic<bool> said{false};  // once per process, not with each runtime

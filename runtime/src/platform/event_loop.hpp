@@ -41,7 +41,7 @@ protected:
 /// A watch is told of changes (edge-triggered), once each; rearm() is for loops that cannot.
 ///
 /// poll() collects what happened and may run without the Gil; deliver() tells the watches and runs under it.
-/// All but wake() and has_news() is called by the runtime's thread, or by a thread that holds its Gil.
+/// All but wake() and wait_for_news() is called by the runtime's thread, or by a thread that holds its Gil.
 class EventLoop {
 public:
     virtual ~EventLoop() = default;
@@ -54,8 +54,9 @@ public:
     virtual void deliver() noexcept = 0;
     /// Ends a poll() that sleeps, or the next one. Any thread, and from signal handlers.
     virtual void wake() noexcept = 0;
-    /// Whether a poll() would find something at once, if the loop can tell without it. Any thread.
-    [[nodiscard]] virtual bool has_news() const noexcept { return false; }
+    /// Waits, in real time, until a poll() would find something at once, for so long at most; true if it
+    /// would. A loop that cannot tell without a poll() just waits. Any thread.
+    virtual bool wait_for_news(std::chrono::nanoseconds at_most) const noexcept;
     /// From now on, tells `watch` of each change (edge-triggered), first of the state the descriptor is in.
     /// An error (EPERM: a regular file is always ready) leaves it unwatched.
     [[nodiscard]] virtual std::error_code watch(int fd, FdWatch& watch) = 0;

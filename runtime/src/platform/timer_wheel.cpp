@@ -77,6 +77,7 @@ void TimerWheel::fire_due(Clock::time_point now) noexcept {
         cancel(timer);
         timer.fire(timer);
     }
+    if (next_seen() <= now) soonest_.store(next().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 // From occupied slot to occupied slot, so a long sleep costs no more than the timers that come due in it.

@@ -5,6 +5,7 @@
 #include <grove/base/timer.hpp>
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,8 @@ namespace grove::detail {
 ///  2. All timers of a level come before all of the next, and within a level slots are in order of time.
 ///  3. occupied_ has a bit for each slot that is not empty; `soonest` is not later than any timer in it.
 ///
-/// The deadlines are exact: the heap is ordered by (at, order), whatever the tick. One thread at a time.
+/// The deadlines are exact: the heap is ordered by (at, order), whatever the tick. One thread at a time, but
+/// for next_seen().
 class TimerWheel {
 public:
     explicit TimerWheel(Clock::time_point start) noexcept : tick_{tick_of(start)} {}
@@ -44,6 +46,10 @@ public:
     /// Never later than the earliest timer; max() if there is none. Exact, but that a cancelled timer may
     /// count until its time has come. fire_due() at this time or later fires something or moves it on.
     [[nodiscard]] Clock::time_point next() const noexcept;
+    /// The same for other threads, as it was a moment ago: an estimate. Any thread.
+    [[nodiscard]] Clock::time_point next_seen() const noexcept {
+        return Clock::time_point{Clock::duration{soonest_.load(std::memory_order_relaxed)}};
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -77,6 +83,7 @@ private:
     Tick tick_;
     Timer* near_ = nullptr;  // root of a pairing heap
     std::size_t size_ = 0;
+    std::atomic<Clock::rep> soonest_{Clock::time_point::max().time_since_epoch().count()};
     std::uint64_t order_ = 0;
     std::array<std::uint64_t, levels> occupied_{};
     std::array<std::array<Slot, 1 << digit_bits>, levels> slots_{};
@@ -89,6 +96,7 @@ inline void TimerWheel::add(Timer& timer, Clock::time_point at) noexcept {
     timer.at = at;
     timer.order = order_++;
     ++size_;
+    if (at < next_seen()) soonest_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
     link(timer);
 }
 
