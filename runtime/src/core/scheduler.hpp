@@ -177,8 +177,8 @@ public:
     void set_guest(LoopGuest* guest) noexcept { guest_ = guest; }
     [[nodiscard]] std::uint64_t next_timeout_id() noexcept { return ++last_timeout_id_; }
 
-    /// Waits until there is something for the hub to do, for so long at most: descriptors have changed (as far
-    /// as the loop can tell), other threads have posted, a timer is due. One other thread at a time.
+    /// Waits until there is something for the hub to do, for so long at most: descriptors have changed (as
+    /// far as the loop can tell), other threads have posted, a timer is due. One other thread at a time.
     void wait_for_news(std::chrono::nanoseconds at_most) noexcept;
     /// Makes the next checkpoint() look: see breaker_bit. Any thread, and signal handlers.
     void raise_breaker(std::uint32_t bit) noexcept;

@@ -9,8 +9,8 @@
 namespace grove::detail {
 
 namespace {
-// Whoever runs has a quarter of a slice in any case, and the rest unless others have something to do. They would
-// wait for it, which is half of the p99 of servers beside a computing greenlet (bench/run).
+// Whoever runs has a quarter of a slice in any case, and the rest unless others have something to do. They
+// would wait for it, which is half of the p99 of servers beside a computing greenlet (bench/run).
 constexpr int parts_of_slice = 4;
 constexpr int looks_per_watch = 80;  // 10 ms at the default slice, 40 if nobody else has anything to do
 }  // namespace

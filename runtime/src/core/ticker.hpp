@@ -10,9 +10,9 @@ namespace grove::detail {
 
 class Scheduler;
 
-/// Notices that a greenlet has had its time slice, so that checkpoint() itself reads no clock: a native thread
-/// that raises the breaker if nobody was switched to for a slice; for a quarter of it, if the hub has something
-/// to do.
+/// Notices that a greenlet has had its time slice, so that checkpoint() itself reads no clock: a native
+/// thread that raises the breaker if nobody was switched to for a slice; for a quarter of it, if the hub has
+/// something to do.
 ///
 /// It works only while checkpoints are used: after some looks it puts ticker_idle into the breaker, and if no
 /// checkpoint() answers, it sleeps; the next one sets it going again.
