@@ -34,6 +34,18 @@ std::string message_of(const std::exception_ptr& error) {
 
 TEST_SUITE_BEGIN("core/greenlet");
 
+GROVE_TEST("a stack larger than there can be is refused, not cut") {
+    const auto spawn_with = [](std::size_t size) { spawn({.stack_size = size}, [] {}); };
+    CHECK_THROWS_AS(spawn_with((std::size_t{1} << 32U) + 64 * 1024), std::invalid_argument);
+}
+
+GROVE_TEST("join_all passes over empty handles") {
+    const std::vector<GreenletRef> some{GreenletRef{}, spawn([] { grove::yield(); })};
+    grove::join_all(some);
+    CHECK(some[1].ready());
+    CHECK(grove::join_all(some, 1s));
+}
+
 // --- Start and result ----------------------------------------------------------------------------------
 
 GROVE_TEST("spawn does not switch; join waits; get gives the result") {

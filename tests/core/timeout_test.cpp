@@ -5,6 +5,7 @@
 #include "support/grove_test.hpp"
 
 #include <stdexcept>
+#include <vector>
 
 using namespace std::chrono_literals;
 using grove::spawn;
@@ -140,6 +141,36 @@ GROVE_TEST("catch of std::exception does not swallow a time-out") {
     } catch (const Timeout::Expired&) {
     }
     CHECK_FALSE(swallowed);
+}
+
+GROVE_TEST_FIFO("a reset by another greenlet comes too late for what has just expired") {
+    Timeout* limit = nullptr;
+    const auto due = grove::now() + 20ms;
+    auto other = spawn([&] {
+        grove::sleep(due);
+        limit->reset(1s);
+    });
+    auto limited = spawn([&] {
+        Timeout timeout{due};
+        limit = &timeout;
+        CHECK_THROWS_AS(grove::sleep({}), Timeout::Expired);
+    });
+    grove::join_all(std::vector<grove::GreenletRef>{other, limited});
+    CHECK(grove::now() == due);
+}
+
+GROVE_TEST("another greenlet puts off a time-out that has not expired") {
+    Timeout* limit = nullptr;
+    const auto start = grove::now();
+    auto limited = spawn([&] {
+        Timeout timeout{20ms};
+        limit = &timeout;
+        CHECK_THROWS_AS(grove::sleep({}), Timeout::Expired);
+    });
+    grove::sleep(15ms);
+    limit->reset(20ms);
+    limited.join();
+    CHECK(grove::now() - start == 35ms);
 }
 
 TEST_CASE("a Timeout on a plain thread is a logic_error, a Shield does nothing there") {

@@ -114,6 +114,25 @@ struct OnStuckDisk {
 
 TEST_SUITE_BEGIN("io/file_faults");
 
+GROVE_TEST("a file of /proc that gives only what one read takes is read whole") {
+    CHECK(grove::read_file("/proc/sys/kernel/pid_max") == look("/proc/sys/kernel/pid_max"));
+}
+
+TEST_CASE("a copy keeps set-user-ID, which writing takes away from those who are not root") {
+    constexpr auto permissions = static_cast<std::filesystem::perms>(04755);
+    const auto end = run_child([] {
+        if (::geteuid() == 0 && ::setuid(65534) != 0) std::_Exit(2);
+        const Scratch scratch;
+        put(scratch / "from", "contents");
+        std::filesystem::permissions(scratch / "from", permissions);
+        grove::run([&] { grove::copy_file(scratch / "from", scratch / "to"); });
+        if (std::filesystem::status(scratch / "to").permissions() != permissions) std::_Exit(3);
+        grove::run([&] { grove::write_file(scratch / "to", "others"); });
+        if (std::filesystem::status(scratch / "to").permissions() != permissions) std::_Exit(4);
+    });
+    CHECK(end.exit_code == 0);
+}
+
 // --- A disk that does not answer ---------------------------------------------------------------------
 
 GROVE_TEST_REAL("a killed reader leaves when the disk has let go of its buffer, not before") {

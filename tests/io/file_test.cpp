@@ -90,6 +90,46 @@ GROVE_TEST("read_at and write_at leave the position alone") {
     CHECK(file.position() == 10);
 }
 
+GROVE_TEST("an offset that no file has is refused, also the one that means elsewhere to the kernel") {
+    const Scratch scratch;
+    File file = File::open(scratch / "a", OpenMode::read_write);
+    grove::write(file, "0123456789");
+    std::string text(4, '\0');
+    for (const std::uint64_t offset : {~std::uint64_t{0}, std::uint64_t{1} << 63U}) {
+        std::error_code ec;
+        CHECK(file.read_at(offset, room(text), ec) == 0);
+        CHECK(ec == std::errc::invalid_argument);
+        CHECK(file.write_at(offset, bytes("abc"), ec) == 0);
+        CHECK(ec == std::errc::invalid_argument);
+    }
+    file.seek(~std::uint64_t{0});
+    std::error_code ec;
+    CHECK(file.write_some(bytes("abc"), ec) == 0);
+    CHECK(ec == std::errc::invalid_argument);
+    CHECK(look(scratch / "a") == "0123456789");
+}
+
+GROVE_TEST("a name with a zero in it is refused, not cut") {
+    const Scratch scratch;
+    const std::filesystem::path cut = scratch / std::string{"a\0b", 3};
+    put(scratch / "a", "kept");
+    const auto code_of = [](auto&& f) {
+        std::error_code ec;
+        f(ec);
+        return ec;
+    };
+    const auto refused = std::errc::invalid_argument;
+    CHECK(code_of([&](std::error_code& ec) { (void)File::open(cut, ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { grove::write_file(cut, "lost", ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { grove::rename(cut, scratch / "b", ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { grove::rename(scratch / "a", cut, ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { grove::remove(cut, ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { grove::make_directory(cut, ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { (void)grove::list_directory(cut, ec); }) == refused);
+    CHECK(code_of([&](std::error_code& ec) { (void)grove::status(cut, ec); }) == refused);
+    CHECK(look(scratch / "a") == "kept");
+}
+
 GROVE_TEST("several places in memory are read and written by one call") {
     const Scratch scratch;
     File file = File::open(scratch / "a", OpenMode::read_write);

@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <set>
@@ -236,6 +237,26 @@ GROVE_TEST_REAL("a worker has the descriptors an exec would keep, and a runtime 
     CHECK(reader.read_some(byte, patience) == 0);  // the worker does not keep it open
     CHECK(pool.apply([](int i) { return grove::run([i] { return spawn([i] { return i + 1; }).get(); }); },
                      4) == 5);
+}
+
+int say(int number) {
+    std::printf("job %d\n", number);
+    return number;
+}
+
+TEST_CASE("what a job prints is not lost") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const auto end = grove::testing::run_child([&] {
+        ::dup2(ends[1], STDOUT_FILENO);
+        grove::run([] { (void)ProcessPool{{.workers = 1}}.apply(say, 7); });
+    });
+    CHECK(end.exit_code == 0);
+    ::close(ends[1]);
+    std::string said(100, '\0');
+    said.resize(static_cast<std::size_t>(::read(ends[0], said.data(), said.size())));
+    CHECK(said == "job 7\n");
+    ::close(ends[0]);
 }
 
 TEST_CASE("workers do not outlive a process that is killed") {

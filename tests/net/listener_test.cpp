@@ -222,8 +222,12 @@ GROVE_TEST_REAL("an abstract name needs no file") {
     CHECK(Socket::connect(at, patience));
 }
 
-GROVE_TEST_REAL("a path that is too long is an error") {
+GROVE_TEST_REAL("a path that is empty, has a zero in it, or is too long is an error") {
     std::error_code ec;
+    for (const std::string& path : {std::string{}, std::string{"a\0b", 3}}) {
+        (void)Listener::bind(Endpoint::unix_path(path), ec);
+        CHECK(ec == std::errc::invalid_argument);
+    }
     (void)Listener::bind(Endpoint::unix_path(std::string(200, 'x')), ec);
     CHECK(ec == std::errc::filename_too_long);
 }

@@ -437,6 +437,19 @@ TEST_CASE("a Unix socket's file outlives workers, and goes with the master") {
     CHECK_FALSE(path.exists());
 }
 
+TEST_CASE("the longest limits there are mean never") {
+    WorkersOptions options{.count = 1, .endpoints = {any_port}};
+    options.grace = options.start_limit = options.shortest_pause = options.longest_pause =
+        std::chrono::milliseconds::max();
+    const auto end = with_workers(options, &serve_http, [](int master, NewsPipe& news) {
+        CHECK(news.next().what == "started");
+        ::kill(master, SIGTERM);
+        CHECK(news.ended());
+    });
+    CHECK(end.exit_code == 0);
+    CHECK(end.errors.find("is killed") == std::string::npos);
+}
+
 TEST_CASE("run_workers refuses what cannot be") {
     const auto none = [](Worker&) {};
     grove::run([&] { CHECK_THROWS_AS(run_workers({.count = 1}, none), std::logic_error); });

@@ -195,6 +195,30 @@ GROVE_TEST("who was notified but cannot have the lock yet is not lost to a kill,
     CHECK(late.get());
 }
 
+GROVE_TEST("who was notified keeps its place for the lock when its deadline passes") {
+    Lock lock;
+    Condition condition;
+    std::string order;
+    auto waiter = spawn([&] {
+        Held held{lock};
+        CHECK(condition.wait(held, 5ms));
+        order += "waiter ";
+    });
+    grove::yield();
+    lock.lock();
+    condition.notify_all();
+    grove::sleep(10ms);
+    auto newcomer = spawn([&] {
+        const Held held{lock};
+        order += "newcomer";
+    });
+    grove::yield();
+    lock.unlock();
+    waiter.join();
+    newcomer.join();
+    CHECK(order == "waiter newcomer");
+}
+
 GROVE_TEST("a wait that runs out of time waits for the lock all the same") {
     Lock lock;
     Condition condition;

@@ -216,6 +216,20 @@ GROVE_TEST("the imap of a group takes an input without end little by little") {
     CHECK(taken < 3000);
 }
 
+GROVE_TEST("an input that throws what unwinds a greenlet ends the range with it") {
+    Group group;
+    auto late = spawn([] {
+        const grove::Timeout timeout{1ms};
+        grove::sleep({});
+        return 2;
+    });
+    const auto input = std::views::transform([&](int i) { return i == 2 ? late.get() : i; });
+    auto results = group.imap(std::vector{1, 2, 3} | input, [](int i) { return i; });
+    CHECK(results.next() == 1);
+    CHECK_THROWS_AS((void)results.next(), grove::Timeout::Expired);
+    CHECK_FALSE(results.next());
+}
+
 GROVE_TEST("an exception comes at its element, and the range goes on") {
     Pool pool{2};
     auto results = pool.imap(std::vector{1, 2, 3}, SleepUnless{.bad = 2});

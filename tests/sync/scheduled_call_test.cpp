@@ -138,6 +138,14 @@ TEST_CASE("a series does not keep the runtime from ending") {
     grove::run([] { call_every(1ms, [] {}); });
 }
 
+GROVE_TEST("the longest period there is means never") {
+    int calls = 0;
+    ScheduledCall call = call_every(grove::Clock::duration::max(), [&] { ++calls; });
+    grove::sleep(24h);
+    CHECK(calls == 0);
+    call.cancel();
+}
+
 GROVE_TEST("a period must be above zero") {
     CHECK_THROWS_AS(call_every(0s, [] {}), std::invalid_argument);
     CHECK_THROWS_AS(call_every(-1s, [] {}), std::invalid_argument);

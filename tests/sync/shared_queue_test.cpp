@@ -216,6 +216,17 @@ TEST_CASE("a storm of kills and time-outs on two runtimes loses and doubles noth
     CHECK(sum_got == sum_put);
 }
 
+GROVE_TEST("an item whose waiter was told of it stays his when the queue is shut down") {
+    SharedQueue<int> queue;
+    auto waiter = spawn([&] { return queue.get(); });
+    grove::yield();
+    queue.put(1);
+    queue.shutdown();
+    CHECK_THROWS_AS((void)queue.get_nowait(), grove::ShutDown);
+    CHECK_THROWS_AS((void)queue.get(), grove::ShutDown);
+    CHECK(waiter.get() == 1);
+}
+
 GROVE_TEST_REAL("a thread that waits lets go of the Gil it holds") {
     SharedQueue<int> queue;
     int got = 0;

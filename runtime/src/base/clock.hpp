@@ -2,6 +2,9 @@
 
 #include <grove/base/time.hpp>
 
+#include <algorithm>
+#include <chrono>
+
 namespace grove::detail {
 
 /// Where fresh_now() looks on this thread; null function: the steady clock.
@@ -12,5 +15,12 @@ struct ClockHook {
 
 /// Returns the one before.
 ClockHook set_clock_hook(ClockHook) noexcept;
+
+/// A duration as it was asked for, but short enough to be added to a time and multiplied.
+template <class Duration>
+[[nodiscard]] constexpr Duration within_reason(Duration asked_for) noexcept {
+    constexpr std::chrono::hours ten_years{10 * 365 * 24};
+    return std::min<Duration>(asked_for, ten_years);
+}
 
 }  // namespace grove::detail

@@ -3,6 +3,7 @@
 #include <grove/core/gil.hpp>
 #include <grove/core/runtime.hpp>
 
+#include "base/clock.hpp"
 #include "core/gil_state.hpp"
 #include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
@@ -262,7 +263,7 @@ std::chrono::microseconds Gil::switch_interval() const noexcept {
 }
 
 void Gil::set_switch_interval(std::chrono::microseconds interval) noexcept {
-    state_->interval_us = std::max<std::int64_t>(interval.count(), 1);
+    state_->interval_us = std::max<std::int64_t>(detail::within_reason(interval).count(), 1);
 }
 
 Gil::Stats Gil::stats() const noexcept {

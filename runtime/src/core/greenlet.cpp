@@ -11,6 +11,8 @@
 #include "core/scheduler.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 
 namespace grove {
@@ -63,8 +65,13 @@ Scheduler& introduce(GreenletState& g, const SpawnOptions& options) {
         throw std::invalid_argument{"spawn: stack_size is " + std::to_string(options.stack_size) +
                                     " bytes, the least is " + std::to_string(StackPool::smallest)};
     }
+    constexpr auto largest = std::numeric_limits<std::uint32_t>::max();
+    if (options.stack_size > largest) {
+        throw std::invalid_argument{"spawn: stack_size is " + std::to_string(options.stack_size) +
+                                    " bytes, the most is " + std::to_string(largest)};
+    }
     if (!options.name.empty()) extras_of(g).name = options.name;
-    g.stack_size = options.stack_size;
+    g.stack_size = static_cast<std::uint32_t>(options.stack_size);
     g.site = options.site;
     return *scheduler;
 }
@@ -173,13 +180,18 @@ bool is_abandoned(const GreenletState& g) noexcept {
 
 }  // namespace
 
+void drop_locals(GreenletState& g) noexcept {
+    if (!g.extras) return;
+    ++g.shields;
+    while (!g.extras->locals.empty()) g.extras->locals.pop_back();
+    --g.shields;
+}
+
 void run_to_end(GreenletState& g) noexcept {
     call_closure(g);
     ++g.shields;  // what is destroyed here may block, but not be interrupted any more
     g.drop_closure();
-    if (g.extras) {
-        while (!g.extras->locals.empty()) g.extras->locals.pop_back();
-    }
+    drop_locals(g);
     if (g.refs == 1) g.drop_result();  // here rather than where it may not block
     --g.shields;
     g.scheduler->disown(g);
@@ -193,7 +205,8 @@ void announce_end(GreenletState& g) noexcept {
         remove_end_watch(*watch);
         watch->ended(*watch, g);
     }
-    if (g.extras) {
+    // Who restarts a daemon that has ended does not mean one that the runtime ended.
+    if (g.extras && !(g.daemon && g.scheduler->daemons_end())) {
         for (const auto& link : g.extras->links) launch_link(g, link.id);
     }
     if (abandoned) g.scheduler->report_unhandled(g);

@@ -33,6 +33,8 @@ void interrupt(GreenletState&) noexcept;
 
 /// Calls the closure, keeps what comes of it, and tells everybody who waits for the end. On its own fiber.
 void run_to_end(GreenletState&) noexcept;
+/// Destroys its Locals: before its end, on its own stack.
+void drop_locals(GreenletState&) noexcept;
 /// The greenlet is over and has been left out of the live: joiners, watches, links, the handler of last
 /// resort.
 void announce_end(GreenletState&) noexcept;

@@ -10,9 +10,7 @@ namespace grove::detail {
 constinit thread_local RuntimeControl* served_runtime = nullptr;
 
 NativePool::NativePool(unsigned max_threads, const char* name)
-    : max_threads_{max_threads}, name_{name}, control_{Scheduler::here()->control().get()}, os_{os()} {
-    threads_.reserve(max_threads);
-}
+    : max_threads_{max_threads}, name_{name}, control_{Scheduler::here()->control().get()}, os_{os()} {}
 
 NativePool::~NativePool() {
     {

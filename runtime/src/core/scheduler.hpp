@@ -140,6 +140,8 @@ public:
 
     void adopt(GreenletState&, bool daemon) noexcept;  ///< from now on it lives here
     void disown(GreenletState&) noexcept;              ///< it has ended, but still stands on its stack
+    /// The daemons, all that is left, are killed for the sake of the runtime's end.
+    [[nodiscard]] bool daemons_end() const noexcept { return daemons_end_; }
     [[nodiscard]] std::size_t live_count() const noexcept { return live_; }
     [[nodiscard]] GreenletState* first_live() const noexcept { return first_live_; }
     [[nodiscard]] GreenletState& main() noexcept;
@@ -290,6 +292,7 @@ private:
     std::uint64_t last_end_ = 0;
     std::uint64_t last_timeout_id_ = 0;
     bool draining_ = false;        // main has ended and waits for the others
+    bool daemons_end_ = false;     // nobody else is left, and they are killed
     std::exception_ptr deadlock_;  // found while draining
 
     RunOptions options_;

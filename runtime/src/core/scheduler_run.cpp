@@ -53,6 +53,12 @@ OverflowedStack describe_running(void*) noexcept {
     return running_greenlet ? describe_overflow(*running_greenlet) : OverflowedStack{.name = "hub"};
 }
 
+RunOptions with_limits(RunOptions options) noexcept {
+    options.time_slice = within_reason(options.time_slice);
+    options.runaway_limit = within_reason(options.runaway_limit);
+    return options;
+}
+
 }  // namespace
 
 /// The first greenlet: its fiber is the thread itself, its body the caller of run().
@@ -67,12 +73,12 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       os_{environment.os ? environment.os : &real_os()},
       loop_{environment.loop ? std::move(environment.loop) : make_event_loop()},
       timers_{loop_->now()},
-      control_{std::make_shared<RuntimeControl>(options.switch_interval)},
+      control_{std::make_shared<RuntimeControl>(within_reason(options.switch_interval))},
       gil_state_{&GilAccess::state(control_->gil)},
       stacks_{StackPoolOptions{.stack_size = options.stack_size}},
       overflow_guard_{stacks_, &describe_running, nullptr},
       main_{new MainGreenlet},
-      options_{options},
+      options_{with_limits(options)},
       shuffle_seed_{environment.shuffle_seed},
       shuffle_{
           static_cast<std::minstd_rand::result_type>(environment.shuffle_seed * 0x9E3779B97F4A7C15U >> 33U)} {
@@ -145,6 +151,7 @@ void Scheduler::call_main(MainBody& body) noexcept {
     } catch (...) {  // thrown on by run()
         main_->error = std::current_exception();
     }
+    drop_locals(*main_);
     main_->phase = GreenletState::Phase::ended;
     main_->end_order = ++last_end_;
     draining_ = true;
@@ -156,8 +163,10 @@ void Scheduler::drain_greenlets() noexcept {
     if (stop_signal() != 0) kill_rest(false);
     for (bool refuses_posts = false;;) {
         while (live_ > live_daemons_) suspend_for("the end of the others");
-        kill_rest(true);
-        while (live_ > 0) suspend_for("the end of the daemons");
+        while (live_ > 0) {  // one may start another while it unwinds
+            kill_rest(true);
+            suspend_for("the end of the daemons");
+        }
         if (!has_posts() && refuses_posts) return;
         refuse_posts();
         refuses_posts = true;
@@ -171,6 +180,7 @@ void Scheduler::refuse_posts() noexcept {
 }
 
 void Scheduler::kill_rest(bool daemons_only) noexcept {
+    if (daemons_only) daemons_end_ = true;
     for (GreenletState* g = first_live_; g; g = g->next_live) {
         if (daemons_only && !g->daemon) continue;
         g->signals |= GreenletState::killed_signal;

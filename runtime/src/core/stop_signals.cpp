@@ -54,7 +54,10 @@ StopSignals::~StopSignals() {
 }
 
 void StopSignals::restore() noexcept {
-    for (const Saved& saved : saved_) sigaction(saved.signal, &saved.action, nullptr);
+    // Backwards: of one that is listed twice, what was there at first comes last.
+    for (auto saved = saved_.rbegin(); saved != saved_.rend(); ++saved) {
+        sigaction(saved->signal, &saved->action, nullptr);
+    }
     installed = nullptr;
     stopped_by_signals = nullptr;
     while (handlers_running > 0) {

@@ -29,6 +29,12 @@ struct TimeoutAccess {
         if (!earliest_expired(g)) g.signals &= static_cast<std::uint8_t>(~GreenletState::expired_signal);
     }
 
+    /// Its Expired is on its way: another greenlet asks, and the one whose scope it is goes on next.
+    static bool on_its_way(const Timeout& scope) noexcept {
+        const GreenletState& g = scope.greenlet_;
+        return scope.expired_ && &g != running_greenlet && g.queued != GreenletState::Queued::no;
+    }
+
     static void expire(Timeout& scope) noexcept {
         scope.expired_ = true;
         scope.greenlet_.signals |= GreenletState::expired_signal;
@@ -85,6 +91,7 @@ Timeout::~Timeout() {
 }
 
 void Timeout::reset(Deadline by) noexcept {
+    if (detail::TimeoutAccess::on_its_way(*this)) return;
     detail::TimeoutAccess::disarm(*this);
     detail::TimeoutAccess::arm(*this, by);
 }

@@ -26,7 +26,8 @@ struct WaitTimer : Timer {
     static void expire(Timer& timer) noexcept {
         Waiter& waiter = static_cast<WaitTimer&>(timer).waiter;
         if (waiter.outcome != Waiter::Outcome::waiting)
-            return;  // woken in this very turn, but has not run yet
+            return;                            // woken in this very turn, but has not run yet
+        if (!waiter.greenlet->waiter) return;  // notified already: it waits for a Condition's lock
         WaitListAccess::end(waiter, Waiter::Outcome::timed_out);
     }
 

@@ -82,6 +82,7 @@ File File::open(const std::filesystem::path& path, OpenMode mode) {
 }
 
 File File::open(const std::filesystem::path& path, std::error_code& ec, OpenMode mode) {
+    if (!detail::is_name(path, ec)) return {};
     std::string name = path.native();  // before there is a descriptor that could be lost
     detail::OpenCall call{path.c_str(), flags_of(mode), usual_mode};
     const ssize_t fd = detail::perform(call);

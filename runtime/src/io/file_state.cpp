@@ -7,6 +7,8 @@
 #include "io/file_service.hpp"
 
 #include <cerrno>
+#include <cstdint>
+#include <limits>
 
 namespace grove::detail {
 
@@ -58,7 +60,17 @@ ssize_t FileState::transfer_slow(Call& call, bool& at_once, Deadline by) {
     return perform(call, by);
 }
 
+namespace {
+
+/// The kernel takes the largest of all for "wherever the descriptor stands".
+bool is_offset(std::uint64_t offset) noexcept {
+    return offset <= std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+}
+
+}  // namespace
+
 std::size_t FileState::read_at(std::uint64_t offset, const IoVector& into, std::error_code& ec, Deadline by) {
+    if (!is_offset(offset)) return fail(ec, std::make_error_code(std::errc::invalid_argument));
     return transfer(ReadCall{fd_, into, offset}, reads_at_once_, ec, by);
 }
 
@@ -66,6 +78,7 @@ std::size_t FileState::write_at(std::uint64_t offset,
                                 const IoVector& from,
                                 std::error_code& ec,
                                 Deadline by) {
+    if (!is_offset(offset)) return fail(ec, std::make_error_code(std::errc::invalid_argument));
     return transfer(WriteCall{fd_, from, offset}, writes_at_once_, ec, by);
 }
 

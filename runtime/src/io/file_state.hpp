@@ -29,6 +29,13 @@ inline std::size_t conclude(ssize_t result, std::error_code& ec) noexcept {
     return static_cast<std::size_t>(result);
 }
 
+/// False, with EINVAL, for one with a zero in it: the kernel would see what is before.
+[[nodiscard]] inline bool is_name(const std::filesystem::path& path, std::error_code& ec) noexcept {
+    const bool whole = path.native().find('\0') == std::string::npos;
+    if (!whole) ec = std::make_error_code(std::errc::invalid_argument);
+    return whole;
+}
+
 /// An open file; outlives its File while a greenlet works on it.
 ///
 /// 1. The descriptor is closed by the last who uses it: a call under way never meets another file's number.

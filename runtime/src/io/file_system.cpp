@@ -28,6 +28,8 @@ namespace {
 // Of one read or write. Larger ones save little, and smaller ones cost a switch each when the file is cold.
 constexpr std::size_t piece_size = 128 * 1024;
 
+constexpr std::size_t least_read = 4096;
+
 template <class... Parts>
 void throw_if(const std::error_code& ec, const char* operation, const Parts&... paths) {
     if (!ec) return;
@@ -67,7 +69,10 @@ public:
     void commit(std::error_code& ec);
 
 private:
+    void apply_mode(std::error_code& ec);
+
     const fs::path& target_;
+    mode_t mode_ = 0;
     std::string name_;  // empty: there is none
     File file_;
 };
@@ -85,7 +90,13 @@ void Replacement::open(std::error_code& ec) {
 }
 
 void Replacement::set_mode(mode_t mode, std::error_code& ec) {
-    detail::ThreadCall call{"write_file", [mode, fd = file_.native_handle()](detail::Os& system) -> ssize_t {
+    mode_ = mode;
+    apply_mode(ec);
+}
+
+void Replacement::apply_mode(std::error_code& ec) {
+    detail::ThreadCall call{"write_file",
+                            [mode = mode_, fd = file_.native_handle()](detail::Os& system) -> ssize_t {
                                 return system.set_mode(fd, mode);
                             }};
     detail::conclude(detail::perform(call), ec);
@@ -100,7 +111,9 @@ void Replacement::keep_mode_of(const fs::path& path, std::error_code& ec) {
 }
 
 void Replacement::commit(std::error_code& ec) {
-    file_.sync(ec);
+    // Writing takes a file's set-user-ID away.
+    if (mode_ & (S_ISUID | S_ISGID)) apply_mode(ec);
+    if (!ec) file_.sync(ec);
     if (!ec) file_.close(ec);
     if (!ec) grove::rename(name_, target_, ec);
     if (!ec) name_.clear();
@@ -122,7 +135,8 @@ std::string read_file(const fs::path& path, std::error_code& ec) {
     if (ec) return {};
     std::string contents;
     std::size_t have = 0;
-    contents.resize(likely_size(file) + 1);  // the one more shows the end
+    // The one more shows the end. Some files of /proc claim to be empty, and give only what one read takes.
+    contents.resize(std::max(likely_size(file) + 1, least_read));
     for (;;) {
         if (have == contents.size()) contents.resize(std::max(2 * have, piece_size));
         const auto room = std::as_writable_bytes(std::span{contents}).subspan(have);
@@ -180,6 +194,7 @@ void rename(const fs::path& from, const fs::path& to) {
 }
 
 void rename(const fs::path& from, const fs::path& to, std::error_code& ec) {
+    if (!detail::is_name(from, ec) || !detail::is_name(to, ec)) return;
     detail::RenameCall call{from.c_str(), to.c_str()};
     detail::conclude(detail::perform(call), ec);
 }
@@ -192,6 +207,7 @@ bool remove(const fs::path& path) {
 }
 
 bool remove(const fs::path& path, std::error_code& ec) {
+    if (!detail::is_name(path, ec)) return false;
     detail::RemoveCall file{path.c_str(), false};
     ssize_t result = detail::perform(file);
     if (result == -EISDIR) {
@@ -211,6 +227,7 @@ bool make_directory(const fs::path& path) {
 }
 
 bool make_directory(const fs::path& path, std::error_code& ec) {
+    if (!detail::is_name(path, ec)) return false;
     detail::MakeDirectoryCall call{path.c_str(), 0777};
     const ssize_t result = detail::perform(call);
     detail::conclude(result, ec);
@@ -271,6 +288,7 @@ std::vector<fs::path> list_directory(const fs::path& path) {
 }
 
 std::vector<fs::path> list_directory(const fs::path& path, std::error_code& ec) {
+    if (!detail::is_name(path, ec)) return {};
     std::vector<std::string> names;
     detail::ThreadCall call{"list_directory", [&](detail::Os& system) noexcept -> ssize_t {
                                 const int fd = system.open(path.c_str(), O_RDONLY | O_DIRECTORY, 0);
@@ -300,6 +318,7 @@ FileStatus status(const fs::path& path) {
 }
 
 FileStatus status(const fs::path& path, std::error_code& ec) {
+    if (!detail::is_name(path, ec)) return {};
     detail::StatusCall call{AT_FDCWD, path.c_str(), 0};
     detail::conclude(detail::perform(call), ec);
     if (ec) return {};

@@ -58,6 +58,7 @@ void work(JobChannel channel, std::size_t max_message) {
     for (;;) {
         const MessageBytes job = channel.receive(max_message, ec);
         if (!ec) work_on(job.span(), answer);
+        flush_output();  // the pool ends its workers by a kill
         if (!ec) channel.send(answer.bytes(), ec);
         if (ec) return;
     }
@@ -76,7 +77,6 @@ JobWorker::Forked JobWorker::fork_worker(std::size_t max_message) {
         name_this_process("grove-pool");
         (void)os().set_non_blocking(theirs.get(), false);  // it has nothing else to wait for
         work(JobChannel{std::move(theirs)}, max_message);
-        flush_output();
         return 0;
     });
     return {std::move(process), std::move(ours)};

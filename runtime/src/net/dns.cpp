@@ -140,7 +140,7 @@ void Resolver::remember(const Job& job) noexcept {
     const auto& [cache_time, cache_size] = options_;
     if (cache_time <= Clock::duration::zero()) return;
     try {
-        cache_.put(job.host, job.resolved.addresses, scheduler_.now() + cache_time, cache_size);
+        cache_.put(job.host, job.resolved.addresses, Deadline{cache_time}.at(), cache_size);
     } catch (const std::bad_alloc&) {
         // Asked again, then.
     }

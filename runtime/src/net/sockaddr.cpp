@@ -74,12 +74,16 @@ void SocketAddress::set_ip(const net::Endpoint& endpoint) noexcept {
 void SocketAddress::set_path(std::string_view path, std::error_code& ec) noexcept {
     sockaddr_un un{};
     un.sun_family = AF_UNIX;
+    const bool abstract = path.starts_with('@');
+    if (path.empty() || (!abstract && path.find('\0') != path.npos)) {
+        ec = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
     if (path.size() >= sizeof un.sun_path) {
         ec = std::make_error_code(std::errc::filename_too_long);
         return;
     }
     std::copy(path.begin(), path.end(), un.sun_path);
-    const bool abstract = path.starts_with('@');
     if (abstract) un.sun_path[0] = '\0';
     set(un);
     // A file's name ends at its zero, an abstract one with the address.

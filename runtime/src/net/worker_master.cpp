@@ -73,7 +73,7 @@ void WorkerMaster::start(std::size_t place) {
         flush_output();
         return status;
     });
-    const auto limit = Clock::now() + options_.start_limit;
+    const auto limit = Deadline{options_.start_limit}.at();
     processes_.emplace_back(place, generation_, limit, std::move(process), std::move(pipe.reading));
     log(Level::info,
         title(place) + " started, generation " + std::to_string(generation_) + ", pid " +
@@ -196,7 +196,8 @@ void WorkerMaster::stop_predecessors(const WorkerProcess& ready) {
 }
 
 void WorkerMaster::ask_to_stop(WorkerProcess& process) {
-    process.ask_to_stop(Clock::now() + options_.grace + time_to_unwind);
+    const Deadline grace{options_.grace};
+    process.ask_to_stop(grace.is_never() ? never : std::max(grace.at(), Clock::now()) + time_to_unwind);
 }
 
 void WorkerMaster::note_end(const WorkerProcess& process, int status) {
@@ -215,8 +216,8 @@ void WorkerMaster::note_end(const WorkerProcess& process, int status) {
 
 void WorkerMaster::start_later(std::size_t place) {
     auto& [start_at, pause] = places_[place];
-    start_at = Clock::now() + pause;
-    pause = std::min(2 * pause, options_.longest_pause);
+    start_at = std::max(Deadline{pause}.at(), Clock::now());
+    pause = pause < options_.longest_pause / 2 ? 2 * pause : options_.longest_pause;
 }
 
 bool WorkerMaster::has_present(std::size_t place) const noexcept {

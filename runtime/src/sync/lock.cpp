@@ -52,7 +52,7 @@ bool Condition::wait(std::unique_lock<Lock>& held, Deadline by) {
 }
 
 /// Gives the lock to the first waiter or, if somebody has it, moves the waiter on to those who wait for it.
-/// There only its deadline can end the wait, not a kill: it has been notified.
+/// There neither a kill nor its deadline ends the wait: it has been notified, and needs the lock in any case.
 void Condition::notify_first() noexcept {
     detail::Waiter& waiter = *detail::WaitListAccess::first(waiters_);
     Party& party = *static_cast<Party*>(waiter.payload);

@@ -25,8 +25,8 @@ void call_once(CallSchedule& schedule, Clock::time_point at) {
     schedule.call();
 }
 
-void call_again_and_again(CallSchedule& schedule, Clock::time_point start, Clock::duration period) {
-    for (auto at = start + period; !schedule.cancelled.wait(at);) {
+void call_again_and_again(CallSchedule& schedule, Clock::time_point first, Clock::duration period) {
+    for (auto at = first; !schedule.cancelled.wait(at);) {
         schedule.call();
         const auto now = fresh_now();
         at += period;
@@ -60,9 +60,9 @@ ScheduledCall call_every(Clock::duration period, UniqueFunction<void()> f, Sourc
     if (period <= Clock::duration::zero())
         throw std::invalid_argument{"call_every: the period must be above 0"};
     auto schedule = std::make_shared<detail::CallSchedule>(std::move(f));
-    const auto start = detail::fresh_now();
-    return {schedule, spawn({.name = "call_every", .daemon = true, .site = site}, [schedule, start, period] {
-                detail::call_again_and_again(*schedule, start, period);
+    const Deadline first{period};
+    return {schedule, spawn({.name = "call_every", .daemon = true, .site = site}, [schedule, first, period] {
+                detail::call_again_and_again(*schedule, first.at(), period);
             })};
 }
 

@@ -20,7 +20,9 @@ enum class Errc {
 [[nodiscard]] std::error_code make_error_code(Errc) noexcept;
 
 /// Thrown in main when every greenlet waits and nothing outside can wake one (gevent's LoopExit).
-/// what() lists every greenlet: name, spawn site, what it waits on, since when.
+/// what() lists every greenlet: name, spawn site, what it waits on, since when. Where main cannot be
+/// interrupted (under a Shield, or in line for the lock after a Condition's notification) the report goes to
+/// the standard error, and the process aborts.
 class WouldBlockForever : public std::runtime_error {
 public:
     explicit WouldBlockForever(const std::string& report);

@@ -59,7 +59,8 @@ public:
     [[nodiscard]] bool killed() const noexcept;                   ///< it ended by kill()
     [[nodiscard]] std::exception_ptr exception() const noexcept;  ///< what ended it, or null
 
-    /// Runs f in a greenlet of its own once this one has ended, at once if it already has.
+    /// Runs f in a greenlet of its own once this one has ended, at once if it already has. Not for a daemon
+    /// that ends because the runtime does.
     LinkId link(UniqueFunction<void(GreenletRef)> f) const;
     /// False if f has begun to run or was never linked.
     bool unlink(LinkId) const noexcept;
@@ -235,12 +236,14 @@ requires Spawnable<F, Args...> Greenlet<SpawnResult<F, Args...>> spawn_later(Clo
 }
 
 void join_all(GreenletRange auto&& greenlets) {
-    for (const GreenletRef& greenlet : greenlets) greenlet.join();
+    for (const GreenletRef& greenlet : greenlets) {
+        if (greenlet) greenlet.join();
+    }
 }
 
 bool join_all(GreenletRange auto&& greenlets, Deadline by) {
     for (const GreenletRef& greenlet : greenlets) {
-        if (!greenlet.join(by)) return false;
+        if (greenlet && !greenlet.join(by)) return false;
     }
     return true;
 }

@@ -35,7 +35,7 @@ typename detail::OffloadResult<F>::type offload(F&& f);
 
 /// offload() for many: applies f to each element on the pool, as many at once as it has threads, and gives
 /// the results in order. An exception stops what has not started and is rethrown, one of them if there
-/// are several. Blocks.
+/// are several; a kill waits for all. Blocks.
 template <std::ranges::input_range R, class F>
 auto offload_map(R&& range, F f);
 

@@ -42,7 +42,9 @@ public:
     Timeout(const Timeout&) = delete;
     Timeout& operator=(const Timeout&) = delete;
 
-    void reset(Deadline) noexcept;  ///< e.g. after each byte, for an idle limit
+    /// E.g. after each byte, for an idle limit. By another greenlet it may come too late: an Expired that is
+    /// on its way arrives.
+    void reset(Deadline) noexcept;
     [[nodiscard]] bool owns(const Expired& expired) const noexcept { return expired.owner_ == id_; }
 
 private:

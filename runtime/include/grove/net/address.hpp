@@ -43,7 +43,8 @@ class Endpoint {
 public:
     Endpoint() = default;
     Endpoint(IpAddress ip, std::uint16_t port) noexcept : ip_{ip}, port_{port} {}
-    /// A path that begins with '@' is a name in Linux's abstract namespace, not a file.
+    /// A path that begins with '@' is a name in Linux's abstract namespace, not a file. One that is empty, or
+    /// names a file and has a zero in it, is nowhere: std::errc::invalid_argument from what uses it.
     static Endpoint unix_path(std::string path) noexcept;
 
     /// "127.0.0.1:80", "[::1]:80", ":80" (any IPv4 address), "unix:/run/app.sock". Names are for

@@ -109,8 +109,10 @@ template <class T>
 std::optional<T> SharedQueue<T>::get(Deadline by) {
     std::unique_lock lock{mutex_};
     const News news{*this};
-    if (!shut_down_ && !item_for_newcomer() && !getters_.wait(lock, by, "SharedQueue::get"))
-        return std::nullopt;
+    if (!item_for_newcomer()) {
+        if (shut_down_) detail::throw_shut_down();
+        if (!getters_.wait(lock, by, "SharedQueue::get")) return std::nullopt;
+    }
     return take();
 }
 
@@ -118,7 +120,10 @@ template <class T>
 std::optional<T> SharedQueue<T>::get_nowait() {
     const std::scoped_lock lock{mutex_};
     const News news{*this};
-    if (!shut_down_ && !item_for_newcomer()) return std::nullopt;
+    if (!item_for_newcomer()) {
+        if (shut_down_) detail::throw_shut_down();
+        return std::nullopt;
+    }
     return take();
 }
 

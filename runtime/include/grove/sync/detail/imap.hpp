@@ -59,6 +59,7 @@ private:
 
     virtual void feed() = 0;
     void feed_to_the_end();
+    void end_of_input(std::exception_ptr error) noexcept;
     static void element_ended(EndWatch&, GreenletState&) noexcept;
 
     ImapOrder order_;
@@ -205,10 +206,18 @@ void ImapState<Output>::feed_to_the_end() {
     try {
         feed();
     } catch (const Unwind&) {
+        end_of_input(std::current_exception());
         throw;
-    } catch (...) {  // thrown by next(), after the elements there are
-        input_error_ = std::current_exception();
+    } catch (...) {
+        return end_of_input(std::current_exception());
     }
+    end_of_input(nullptr);
+}
+
+/// The error is thrown by next(), after the elements there are.
+template <class Output>
+void ImapState<Output>::end_of_input(std::exception_ptr error) noexcept {
+    input_error_ = std::move(error);
     fed_ = true;
     readers_.notify_all();
 }
