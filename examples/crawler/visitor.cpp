@@ -166,7 +166,7 @@ void Visitor::take_page(Visit& visit) {
     if (!is_kept_type(visit.type)) return exclude(visit, "content type");
     if (rules_.obey_nofollow && has_directive(directives, "noindex")) return exclude(visit, "noindex");
     if (!rules_.canonical || parsed.links.canonical.empty()) return;
-    const std::string real = LinkResolver::resolve_one(visit.page.url, parsed.links, parsed.links.canonical);
+    const std::string real = resolver_.resolve_one(visit.page.url, parsed.links, parsed.links.canonical);
     if (real.empty() || real == visit.page.url || !scope_.has(real)) return;
     visit.found.push_back({real, visit.page.depth, 0, visit.page.url});
     exclude(visit, "not canonical");
