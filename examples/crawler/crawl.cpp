@@ -183,7 +183,7 @@ void Crawl::commit(std::vector<Visit>& visits) {
     }
     for (const Visit& visit : visits) {
         statistics_.add(visit);
-        if (visit.page.referrer.empty()) note_start(visit);
+        if (scope_.is_start(visit.page.url)) note_start(visit);
     }
     if (statistics_.pages >= options_.max_pages || statistics_.bytes >= options_.max_bytes) end(End::limit);
 }

@@ -43,6 +43,17 @@ bool is_sitemap(std::string_view body) {
     return head.find("<urlset") != head.npos || head.find("<sitemapindex") != head.npos;
 }
 
+/// Of an X-Robots-Tag "name: noindex" the name; empty: it is meant for all. Some directives have a colon,
+/// too.
+std::string crawler_named_in(std::string_view tag) {
+    constexpr std::array<std::string_view, 4> directives{
+        "max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"};
+    if (tag.find(':') == tag.npos) return {};
+    const std::string first = lowered(stripped(take_until(tag, ':')));
+    const bool is_name = first.find(',') == first.npos && std::ranges::count(directives, first) == 0;
+    return is_name ? first : "";
+}
+
 struct Parsed {
     PageLinks links{};
     std::string digest{};
@@ -67,6 +78,10 @@ Visitor::Visitor(const VisitRules& rules,
 Visitor::Result Visitor::visit(const Page& page) {
     Result result;
     result.visit.page = page;
+    if (!scope_.takes(page)) {  // it was met by an earlier run with another scope
+        exclude(result.visit, "scope");
+        return result;
+    }
     if (may_fetch(result)) take_answer(result, fetcher_.get(page.url));
     // It may be put off, and what it found with it.
     if (result.temporary) mapped_.erase(std::string{origin_of(page.url)});
@@ -98,7 +113,9 @@ void Visitor::add_sitemaps(Visit& visit, const Robots& robots) {
     if (!mapped_.emplace(origin_of(visit.page.url)).second) return;
     for (const auto& sitemap : robots.sitemaps()) {
         const auto url = resolve(boost::urls::url{visit.page.url}, trimmed(sitemap));
-        if (url && scope_.has(*url)) visit.found.push_back({.url = *url, .referrer = visit.page.url});
+        if (!url || !scope_.has(*url)) continue;
+        // Not nearer to the start than the page that led to this site: sites may name each other without end.
+        visit.found.push_back({*url, visit.page.depth, visit.page.redirects, visit.page.url});
     }
 }
 
@@ -168,7 +185,9 @@ void Visitor::take_page(Visit& visit) {
     if (!rules_.canonical || parsed.links.canonical.empty()) return;
     const std::string real = resolver_.resolve_one(visit.page.url, parsed.links, parsed.links.canonical);
     if (real.empty() || real == visit.page.url || !scope_.has(real)) return;
-    visit.found.push_back({real, visit.page.depth, 0, visit.page.url});
+    // It is a redirect of another kind. In a chain that is too long this page is as real as any.
+    if (visit.page.redirects >= rules_.max_redirects) return;
+    visit.found.push_back({real, visit.page.depth, visit.page.redirects + 1, visit.page.url});
     exclude(visit, "not canonical");
 }
 
@@ -189,7 +208,10 @@ std::string Visitor::directives_of(const Visit& visit) const {
     for (const auto& [name, value] : visit.headers) {
         if (!is_word(name, "x-robots-tag")) continue;
         std::string_view rest = value;
-        if (value.find(':') != value.npos && lowered(stripped(take_until(rest, ':'))) != product_) continue;
+        if (const std::string name_there = crawler_named_in(rest); !name_there.empty()) {
+            if (name_there != product_) continue;
+            take_until(rest, ':');
+        }
         result.append(rest).append(",");
     }
     return result;
