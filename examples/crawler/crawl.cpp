@@ -128,8 +128,9 @@ void Crawl::work() {
 }
 
 void Crawl::handle(Hosts::Turn turn) {
-    auto result = visitor_.visit(turn.page);
-    hosts_.slow_down(turn.page.url, result.crawl_delay);
+    const auto may_ask = [&](std::chrono::milliseconds delay) { return hosts_.may_ask(turn, delay); };
+    auto result = visitor_.visit(turn.page, may_ask);
+    if (result.too_soon) return hosts_.put_back(std::move(turn));
     if (result.temporary && put_off(turn, result)) return;
     if (result.visit.outcome == Outcome::fetched && accepted_++ >= options_.max_pages) {
         return end(End::limit);  // too late: the page waits for another run

@@ -75,37 +75,38 @@ Visitor::Visitor(const VisitRules& rules,
       resolver_{scope},
       product_{lowered(fetching.user_agent.substr(0, fetching.user_agent.find_first_of("/ ")))} {}
 
-Visitor::Result Visitor::visit(const Page& page) {
+Visitor::Result Visitor::visit(const Page& page, const MayAsk& may_ask) {
     Result result;
     result.visit.page = page;
     if (!scope_.takes(page)) {  // it was met by an earlier run with another scope
         exclude(result.visit, "scope");
         return result;
     }
-    if (may_fetch(result)) take_answer(result, fetcher_.get(page.url));
+    if (may_fetch(result, may_ask)) take_answer(result, fetcher_.get(page.url));
     // It may be put off, and what it found with it.
-    if (result.temporary) mapped_.erase(std::string{origin_of(page.url)});
+    if (result.temporary || result.too_soon) mapped_.erase(std::string{origin_of(page.url)});
     if (!wants_.bodies) result.visit.body = {};
     return result;
 }
 
-/// Whether robots.txt allows it; what it says otherwise goes to the result.
-bool Visitor::may_fetch(Result& result) {
-    if (!rules_.obey_robots) return true;
+/// Whether robots.txt allows it, and now; what it says otherwise goes to the result.
+bool Visitor::may_fetch(Result& result, const MayAsk& may_ask) {
+    constexpr std::chrono::milliseconds no_delay{0};
     Visit& visit = result.visit;
-    const auto robots = robots_.of(visit.page.url);
-    if (!robots->reached) {
-        visit.reason = failure_of(robots->fetched);
-        if (robots->fetched.status != 0) visit.reason += " for robots.txt";
-        result.temporary = is_temporary(robots->fetched);
-        result.pause = retry_after(robots->fetched);
+    const auto robots = rules_.obey_robots ? robots_.of(visit.page.url) : nullptr;
+    if (robots && !robots->reached) {
+        visit.reason = robots->failure;
+        result.temporary = robots->temporary;
+        result.pause = robots->pause;
         return false;
     }
-    result.crawl_delay = robots->rules.crawl_delay().value_or(std::chrono::milliseconds{0});
-    if (rules_.sitemaps) add_sitemaps(visit, robots->rules);
-    if (robots->rules.allows(target_of(visit.page.url))) return true;
-    exclude(visit, "robots.txt");
-    return false;
+    if (robots && rules_.sitemaps) add_sitemaps(visit, robots->rules);
+    if (robots && !robots->rules.allows(target_of(visit.page.url))) {
+        exclude(visit, "robots.txt");
+        return false;
+    }
+    result.too_soon = !may_ask(robots ? robots->rules.crawl_delay().value_or(no_delay) : no_delay);
+    return !result.too_soon;
 }
 
 void Visitor::add_sitemaps(Visit& visit, const Robots& robots) {

@@ -198,6 +198,21 @@ GROVE_TEST_REAL("robots.txt") {
         CHECK(site.hits("/closed") == 0);
         CHECK(site.hits("/robots.txt") == 1);
     }
+    SUBCASE("asks for time between two requests, which the first ones leave, too") {
+        site.page("/robots.txt", "User-agent: *\nCrawl-delay: 0.2\n");
+        auto many = options;
+        many.seeds = {site.url("/1"), site.url("/2"), site.url("/3"), site.url("/4")};
+        std::vector<grove::Clock::time_point> times;
+        for (const char* path : {"/1", "/2", "/3", "/4"}) {
+            site.answer(path, [&](ResponseWriter& response, int) {
+                times.push_back(grove::Clock::now());
+                response.send("");
+            });
+        }
+        CHECK(crawl(many).size() == 4);
+        REQUIRE(times.size() == 4);
+        for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] > 150ms);
+    }
     SUBCASE("is found elsewhere") {
         site.redirect("/robots.txt", "/real/robots.txt");
         site.page("/real/robots.txt", "User-agent: *\nDisallow: /closed\n");
