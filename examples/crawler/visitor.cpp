@@ -73,7 +73,9 @@ Visitor::Visitor(const VisitRules& rules,
       fetcher_{fetching},
       robots_{fetcher_},
       resolver_{scope},
-      product_{lowered(fetching.user_agent.substr(0, fetching.user_agent.find_first_of("/ ")))} {}
+      product_{lowered(fetching.user_agent.substr(0, fetching.user_agent.find_first_of("/ ")))} {
+    for (auto& type : rules_.types) type = lowered(type);
+}
 
 Visitor::Result Visitor::visit(const Page& page, const MayAsk& may_ask) {
     Result result;

@@ -317,7 +317,7 @@ GROVE_TEST_REAL("what pages say of themselves") {
         CHECK(pages.at("/original") == "fetched");
     }
     SUBCASE("types that are not wanted are followed, but not kept") {
-        options.visit.types = {"image/*"};
+        options.visit.types = {"Image/*"};
         const auto pages = crawl(options);
         CHECK(pages.at("/picture") == "fetched");
         CHECK(pages.at("/") == "excluded: content type");
