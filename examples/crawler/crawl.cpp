@@ -32,8 +32,8 @@ Visitor::Wants wants_of(const std::vector<Output*>& outputs) {
 /// Twice as long each time, and not all at once.
 std::chrono::milliseconds backoff_of(std::chrono::milliseconds first, unsigned attempt) {
     static std::minstd_rand random{std::random_device{}()};
-    const auto full =
-        std::min<std::chrono::milliseconds>(first * (1LL << std::min(attempt, 20U)), longest_backoff);
+    const auto longest = std::max<std::chrono::milliseconds>(first, longest_backoff);
+    const auto full = std::min<std::chrono::milliseconds>(first * (1LL << std::min(attempt, 20U)), longest);
     return full * std::uniform_int_distribution{75, 125}(random) / 100;
 }
 
@@ -62,6 +62,7 @@ Crawl::End Crawl::run() {
     parts.spawn({.name = "feed"}, [this] { feed(); });
     parts.spawn({.name = "workers"}, [this] { run_workers(); });
     parts.join();
+    if (end_ == End::limit && frontier_.finished()) end_ = End::complete;  // by the last page
     frontier_.release();
     if (statistics_.pages == 0 && !failure_.empty()) throw std::runtime_error{failure_};
     if (end_ == End::complete) {

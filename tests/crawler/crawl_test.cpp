@@ -136,7 +136,7 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
         Crawl crawl{options, frontier, {}};
         CHECK(crawl.run() == Crawl::End::complete);
         CHECK(crawl.statistics().pages == 20);
-        CHECK(frontier.dropped() == 21);
+        CHECK(crawl.dropped() == 21);
     }
     SUBCASE("of pages, exactly") {
         options.max_pages = 10;
@@ -144,6 +144,11 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
         Crawl crawl{options, frontier, {}};
         CHECK(crawl.run() == Crawl::End::limit);
         CHECK(crawl.statistics().pages == 10);
+    }
+    SUBCASE("of pages, which does not count if no page is left") {
+        options.max_pages = 1 + 2 + 4;
+        options.scope.max_depth = 2;
+        CHECK(crawl(options).size() == 7);
     }
     SUBCASE("of bytes") {
         options.max_bytes = 1000;
