@@ -10,6 +10,14 @@
 
 namespace crawler {
 
+namespace {
+
+// More than all links of a page of 10 MiB have, unless they are short, and its URL or its base is long: then
+// it would take hundreds of times its length.
+constexpr std::size_t most_found = 128 << 20;
+
+}  // namespace
+
 std::string LinkResolver::resolve_one(const std::string& page,
                                       const PageLinks& links,
                                       std::string_view to) const {
@@ -25,6 +33,8 @@ LinkResolver::Found LinkResolver::resolve(const std::string& page,
     const std::string directory{directory_of(base)};
     Found found;
     for (const Link& link : links.links) {
+        // Each takes its URL and, as its referrer, the page's.
+        if (found.bytes + found.fresh.size() * page.size() >= most_found) break;
         grove::checkpoint();  // a page may have a million
         const std::string_view text = trimmed(link.to);
         if (is_too_long(text) || (text.empty() && links.base.empty())) continue;
@@ -74,17 +84,17 @@ LinkResolver::Meaning& LinkResolver::remembered(const std::string& directory,
 
 void LinkResolver::take(Meaning& meaning, const Link& link, const Wants& wants, Found& found) {
     if (meaning.url.empty()) return;
-    if (wants.all) found.all.push_back(meaning.url);
+    const auto add = [&found](std::vector<std::string>& urls, std::string url) {
+        found.bytes += url.size();
+        urls.push_back(std::move(url));
+    };
+    if (wants.all) add(found.all, meaning.url);
     if (!wants.fresh) return;
     const bool wanted = meaning.in_scope && !meaning.given;
     if (wanted && link.nofollow && !wants.nofollow) return;
     meaning.given = true;
-    if (wants.all) {
-        if (wanted) found.fresh.push_back(meaning.url);
-    } else {  // never needed again
-        std::string url = std::exchange(meaning.url, {});
-        if (wanted) found.fresh.push_back(std::move(url));
-    }
+    std::string url = wants.all ? meaning.url : std::exchange(meaning.url, {});  // never needed again
+    if (wanted) add(found.fresh, std::move(url));
 }
 
 }  // namespace crawler

@@ -24,6 +24,7 @@ public:
     struct Found {
         std::vector<std::string> fresh{};  ///< in scope; without most of those that it gave before
         std::vector<std::string> all{};    ///< if asked for: all there are, in scope or not
+        std::size_t bytes = 0;             ///< of both; what goes beyond 128 MiB, with referrers, is dropped
     };
     struct Wants {
         bool fresh = true;      ///< false: the caller would not take them, so none counts as given

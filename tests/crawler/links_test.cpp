@@ -179,6 +179,19 @@ TEST_CASE("words that are too long for any URL cost nothing, a base that is does
     CHECK(resolver.bytes() == before);
 }
 
+TEST_CASE("a page with a long name and many short links leads to so many of them") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    const std::string name = "/" + std::string(2'000, 'a') + "/";
+    for (const bool base_is_long : {true, false}) {
+        crawler::LinkResolver resolver{scope};
+        PageLinks page{.base = base_is_long ? name : "/"};
+        for (int i = 0; i < 70'000; ++i) page.links.push_back({std::to_string(i)});
+        const auto found = resolver.resolve(base_is_long ? "http://host/" : "http://host" + name, page, {});
+        CHECK(found.fresh.size() > 60'000);
+        CHECK(found.fresh.size() < 68'000);
+    }
+}
+
 TEST_CASE("the memory of words is bounded by bytes, that of their directories, too") {
     constexpr std::size_t most = 1 << 20;
     const crawler::Scope scope{{"http://host/"}, {}};
