@@ -19,16 +19,21 @@ int call_program(CLI::App& app, int argc, char** argv, F&& main) {
     app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
         return failed->get_name() + ": " + error.what() + " (see --help)\n";
     });
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 1;  // --help, or an error like others
+    }
 
     std::string hint;
+    const bool has_port = app.get_option_no_throw("--port") != nullptr;
     try {
         main();
         return 0;
     } catch (const std::system_error& error) {
-        if (error.code() == std::errc::address_in_use)
+        if (has_port && error.code() == std::errc::address_in_use)
             hint = "; choose another --port, or 0 for any free one";
-        if (error.code() == std::errc::permission_denied) hint = "; ports below 1024 need root";
+        if (has_port && error.code() == std::errc::permission_denied) hint = "; ports below 1024 need root";
         std::cerr << app.get_name() << ": " << error.what() << hint << '\n';
     } catch (const std::exception& error) {
         std::cerr << app.get_name() << ": " << error.what() << '\n';

@@ -1,11 +1,15 @@
 #include "arguments.hpp"
 
+#include "text.hpp"
 #include "url.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <stdexcept>
 
@@ -19,10 +23,25 @@ std::chrono::milliseconds in_milliseconds(double seconds) {
     return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
 }
 
-CLI::Option* add_seconds(CLI::App& app, const std::string& name, double& value, const std::string& what) {
+/// CLI::Range takes "nan".
+std::function<std::string(const std::string&)> seconds_from(double least) {
+    return [least](const std::string& text) -> std::string {
+        const auto seconds = number_in<double>(text);
+        if (seconds && *seconds >= least && *seconds <= longest) return {};
+        return "'" + text + "' is no number of seconds from " + std::to_string(static_cast<int>(least)) +
+               " to a billion";
+    };
+}
+
+/// CLI11 takes "-1" for the largest number.
+const CLI::Validator not_negative{
+    [](const std::string& text) { return text.starts_with('-') ? "'" + text + "' is negative" : ""; }, ""};
+
+CLI::Option* add_seconds(
+    CLI::App& app, const std::string& name, double& value, const std::string& what, double least = 0) {
     char text[32];
     std::snprintf(text, sizeof text, "SECONDS (%g)", value);
-    return app.add_option(name, value, what)->check(CLI::Range(0.0, longest))->option_text(text);
+    return app.add_option(name, value, what)->check(seconds_from(least))->option_text(text);
 }
 
 /// One value each time it is given: what follows may be a URL.
@@ -31,6 +50,15 @@ CLI::Option* add_repeated(CLI::App& app,
                           std::vector<std::string>& values,
                           const std::string& what) {
     return app.add_option(name, values, what)->allow_extra_args(false)->option_text("TEXT, may be repeated");
+}
+
+/// One would destroy what the other wrote.
+void require_different(std::vector<std::string> files) {
+    std::erase(files, "");
+    for (auto& file : files) file = std::filesystem::weakly_canonical(file);
+    std::ranges::sort(files);
+    const auto twice = std::ranges::adjacent_find(files);
+    if (twice != files.end()) throw std::invalid_argument{*twice + ": is given for two things"};
 }
 
 const std::map<std::string, Reach> reaches{
@@ -54,12 +82,13 @@ void Arguments::add_scope(CLI::App& app) {
     auto& scope = *app.add_option_group("Scope", "which pages belong to the crawl");
     scope
         .add_option("--scope",
-                    crawl.scope.reach,
+                    reach,
                     "of the first pages: scheme, host and port; the directory and below; the host and its "
                     "subdomains; or the whole web")
-        ->transform(CLI::CheckedTransformer(reaches))
+        ->check(CLI::IsMember(std::vector<std::string>{"host", "prefix", "domain", "any"}))
         ->option_text("host|prefix|domain|any (host)");
-    scope.add_option("--max-depth", crawl.scope.max_depth, "links away from the first pages");
+    scope.add_option("--max-depth", crawl.scope.max_depth, "links away from the first pages")
+        ->transform(not_negative);
     add_repeated(
         scope, "--include", crawl.scope.include, "only URLs in which this regular expression is found");
     add_repeated(scope, "--exclude", crawl.scope.exclude, "no URLs in which it is found");
@@ -68,6 +97,7 @@ void Arguments::add_scope(CLI::App& app) {
                  crawl.visit.types,
                  "keep only this, like text/html or image/*; HTML is read for its links anyway");
     scope.add_option("--max-redirects", crawl.visit.max_redirects, "one after the other")
+        ->transform(not_negative)
         ->capture_default_str();
     scope.add_flag(
         "--canonical", crawl.visit.canonical, "keep no page that names another one as the real one");
@@ -83,14 +113,18 @@ void Arguments::add_politeness(CLI::App& app) {
         ->check(CLI::Range(1, 10'000))
         ->option_text("N (2; on this machine as --connections)");
     polite.add_option("--delay", delay, "between two requests to one host; robots.txt may ask for more")
-        ->check(CLI::Range(0.0, longest))
+        ->check(seconds_from(0))
         ->option_text("SECONDS (0.5; on this machine 0)");
     polite
         .add_option("--user-agent", crawl.fetch.user_agent, "its name, up to the /, is what robots.txt means")
         ->capture_default_str();
     polite.add_option("--retries", crawl.retries, "of a page, after errors that may pass")
+        ->transform(not_negative)
         ->capture_default_str();
-    add_seconds(polite, "--backoff", backoff, "before the first retry; doubled for each further one");
+    add_seconds(polite,
+                "--backoff",
+                backoff,
+                "before the first retry; doubled for each further one, up to 5 minutes");
     polite.add_flag("--ignore-robots", ignore_robots, "do not ask for robots.txt: for sites of your own");
     polite.add_flag("--ignore-nofollow", ignore_nofollow, "follow what is marked nofollow, keep noindex");
 }
@@ -100,13 +134,16 @@ void Arguments::add_limits(CLI::App& app) {
     add_seconds(limits, "--timeout", timeout, "for one answer");
     limits.add_option("--max-body", crawl.fetch.max_body, "of one page; more is an error")
         ->transform(CLI::AsSizeValue(false))
+        ->transform(not_negative)
         ->option_text("BYTES (10MiB)");
-    limits.add_option("--max-pages", crawl.max_pages, "fetched in this run");
+    limits.add_option("--max-pages", crawl.max_pages, "fetched in this run")->transform(not_negative);
     limits.add_option("--max-bytes", crawl.max_bytes, "fetched in this run")
         ->transform(CLI::AsSizeValue(false))
+        ->transform(not_negative)
         ->option_text("BYTES, like 2GiB");
     add_seconds(limits, "--max-time", max_time, "for this run; 0: no limit");
     limits.add_option("--max-urls", max_urls, "to be known, fetched or not; links to others are dropped")
+        ->transform(not_negative)
         ->capture_default_str();
 }
 
@@ -117,9 +154,8 @@ void Arguments::add_state(CLI::App& app) {
         "--frontier", frontier, "redis://host:port/db: share it with other crawlers, anywhere");
     file->excludes(redis);
     group.add_option("--name", name, "of the crawl, in Redis")->capture_default_str()->needs(redis);
-    add_seconds(group, "--lease", lease, "after which a crawler that is not heard of counts as dead")
-        ->needs(redis)
-        ->check(CLI::Range(1.0, longest));
+    add_seconds(group, "--lease", lease, "after which a crawler that is not heard of counts as dead", 1)
+        ->needs(redis);
     group.add_flag("--durable", durable, "state and outputs survive the power going off, not only a crash");
 }
 
@@ -134,6 +170,8 @@ void Arguments::add_outputs(CLI::App& app) {
 }
 
 void Arguments::settle() {
+    require_different({state, warc, db, list, report});
+    crawl.scope.reach = reaches.at(reach);
     for (const auto& url : urls) crawl.seeds.push_back(parse_start(url));
     const auto& agent = crawl.fetch.user_agent;
     if (agent.empty() || agent.find_first_of("\r\n") != agent.npos || agent[0] == '/' || agent[0] == ' ') {

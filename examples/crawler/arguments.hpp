@@ -15,6 +15,7 @@ namespace crawler {
 struct Arguments {
     CrawlOptions crawl{};
     std::vector<std::string> urls{};
+    std::string reach = "host";
     std::optional<std::size_t> per_host{};
     std::optional<double> delay{};  // all times in seconds here
     double timeout = 30;

@@ -32,8 +32,8 @@ Visitor::Wants wants_of(const std::vector<Output*>& outputs) {
 /// Twice as long each time, and not all at once.
 std::chrono::milliseconds backoff_of(std::chrono::milliseconds first, unsigned attempt) {
     static std::minstd_rand random{std::random_device{}()};
-    const auto full =
-        std::min<std::chrono::milliseconds>(first * (1LL << std::min(attempt, 20U)), longest_backoff);
+    const auto longest = std::max<std::chrono::milliseconds>(first, longest_backoff);
+    const auto full = std::min<std::chrono::milliseconds>(first * (1LL << std::min(attempt, 20U)), longest);
     return full * std::uniform_int_distribution{75, 125}(random) / 100;
 }
 
@@ -62,6 +62,7 @@ Crawl::End Crawl::run() {
     parts.spawn({.name = "feed"}, [this] { feed(); });
     parts.spawn({.name = "workers"}, [this] { run_workers(); });
     parts.join();
+    if (end_ == End::limit && frontier_.finished()) end_ = End::complete;  // by the last page
     frontier_.release();
     if (statistics_.pages == 0 && !failure_.empty()) throw std::runtime_error{failure_};
     if (end_ == End::complete) {
@@ -128,8 +129,9 @@ void Crawl::work() {
 }
 
 void Crawl::handle(Hosts::Turn turn) {
-    auto result = visitor_.visit(turn.page);
-    hosts_.slow_down(turn.page.url, result.crawl_delay);
+    const auto may_ask = [&](std::chrono::milliseconds delay) { return hosts_.may_ask(turn, delay); };
+    auto result = visitor_.visit(turn.page, may_ask);
+    if (result.too_soon) return hosts_.put_back(std::move(turn));
     if (result.temporary && put_off(turn, result)) return;
     if (result.visit.outcome == Outcome::fetched && accepted_++ >= options_.max_pages) {
         return end(End::limit);  // too late: the page waits for another run
@@ -183,7 +185,7 @@ void Crawl::commit(std::vector<Visit>& visits) {
     }
     for (const Visit& visit : visits) {
         statistics_.add(visit);
-        if (visit.page.referrer.empty()) note_start(visit);
+        if (scope_.is_start(visit.page.url)) note_start(visit);
     }
     if (statistics_.pages >= options_.max_pages || statistics_.bytes >= options_.max_bytes) end(End::limit);
 }

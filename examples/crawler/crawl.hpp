@@ -55,6 +55,8 @@ public:
 
     [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return frontier_.waiting() + hosts_.waiting(); }
+    /// Links to URLs that were too many to be known.
+    [[nodiscard]] std::size_t dropped() const noexcept { return frontier_.dropped(); }
     [[nodiscard]] std::size_t active() const noexcept { return hosts_.active(); }
 
 private:

@@ -13,6 +13,7 @@ namespace crawler {
 
 namespace {
 
+constexpr auto no_limit = std::chrono::milliseconds::max();
 constexpr std::chrono::hours longest_pause{1};  // whatever a server asks for
 
 /// "Sun, 06 Nov 1994 08:49:37 GMT"; other forms are of the last century.
@@ -32,6 +33,8 @@ Fetcher::Fetcher(const FetchOptions& options)
     : options_{options},
       client_{{.connections_per_host = options.connections,
                .max_connections = options.connections,
+               .connect_timeout = no_limit,  // the timeout is for all of it
+               .header_timeout = no_limit,
                .max_body_bytes = options.max_body,
                .max_redirects = 0}} {
     headers_.set("User-Agent", options.user_agent);
@@ -86,8 +89,9 @@ bool is_temporary(const Fetched& fetched) {
 std::chrono::milliseconds retry_after(const Fetched& fetched) {
     const std::string text{stripped(fetched.headers.get("Retry-After").value_or(""))};
     std::chrono::seconds pause{0};
-    if (const auto seconds = number_in<std::uint32_t>(text)) {
-        pause = std::chrono::seconds{*seconds};
+    if (!text.empty() && text.find_first_not_of("0123456789") == text.npos) {
+        const auto seconds = number_in<std::uint32_t>(text);  // nullopt: even more
+        pause = seconds ? std::chrono::seconds{*seconds} : longest_pause;
     } else if (const auto date = http_date(text)) {
         pause = std::chrono::seconds{*date - std::time(nullptr)};
     }

@@ -61,11 +61,26 @@ void Hosts::pause(std::string_view url, std::chrono::milliseconds time) {
     requeue(entry);
 }
 
-void Hosts::slow_down(std::string_view url, std::chrono::milliseconds delay) {
-    Entry& entry = host_of_page(url);
-    if (delay <= entry.second.delay) return;
-    entry.second.next += delay - entry.second.delay;
-    entry.second.delay = delay;
+bool Hosts::may_ask(const Turn& turn, std::chrono::milliseconds delay) {
+    Host& host = turn.entry_->second;
+    const Time now = clock_now();
+    host.delay = std::max(host.delay, delay);
+    const bool may = !host.asked || *host.asked + host.delay <= now;
+    if (may) host.asked = now;
+    const Time next = *host.asked + host.delay;
+    if (next > std::max(host.next, now)) {
+        host.next = next;
+        requeue(*turn.entry_);
+    }
+    return may;
+}
+
+void Hosts::put_back(Turn&& turn) {
+    Turn ending{std::move(turn)};
+    if (stopped_) return;
+    Entry& entry = *ending.entry_;
+    entry.second.fresh.push_front({ending.page, ending.attempt});
+    ++waiting_;
     requeue(entry);
 }
 

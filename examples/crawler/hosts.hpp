@@ -40,7 +40,8 @@ class Hosts {
         std::size_t active = 0;
         std::size_t places = 0;
         std::chrono::milliseconds delay{};
-        Time next{};                 // no request begins before
+        Time next{};                 // no turn begins before
+        std::optional<Time> asked;   // when the last request began
         std::optional<Time> queued;  // its place in queue_, if it has one
     };
     using Entry = std::pair<const std::string, Host>;
@@ -79,7 +80,11 @@ public:
 
     void retry(Turn&&, std::chrono::milliseconds after);               ///< this page again, later
     void pause(std::string_view url, std::chrono::milliseconds time);  ///< asks its host nothing meanwhile
-    void slow_down(std::string_view url, std::chrono::milliseconds delay);  ///< at least so long between two
+    /// Before each request: the host wants at least this delay between two. False: the last one is not so
+    /// long ago, for the delay was not known, or a robots.txt was waited for, when the turn was given; then
+    /// it is to be put back.
+    [[nodiscard]] bool may_ask(const Turn&, std::chrono::milliseconds delay);
+    void put_back(Turn&&);  ///< as if it had not been given
 
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::size_t active() const noexcept { return active_; }

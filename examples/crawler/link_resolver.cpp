@@ -1,64 +1,100 @@
 #include "link_resolver.hpp"
 
+#include <grove/core/runtime.hpp>
+
 #include "url.hpp"
 
 #include <boost/url/url.hpp>
+
+#include <utility>
 
 namespace crawler {
 
 namespace {
 
-constexpr std::size_t most_words = 100'000;  // some 20 MB; then it begins anew
-
-std::string base_of(const std::string& page, const PageLinks& links) {
-    if (links.base.empty()) return page;
-    return resolve(boost::urls::url{page}, trimmed(links.base)).value_or(page);
-}
+// More than all links of a page of 10 MiB have, unless they are short, and its URL or its base is long: then
+// it would take hundreds of times its length.
+constexpr std::size_t most_found = 128 << 20;
 
 }  // namespace
 
 std::string LinkResolver::resolve_one(const std::string& page,
                                       const PageLinks& links,
-                                      const std::string& to) {
-    return crawler::resolve(boost::urls::url{base_of(page, links)}, trimmed(to)).value_or("");
-}
-
-LinkResolver::Meaning LinkResolver::mean(const std::string& base, std::string_view word) const {
-    const auto url = crawler::resolve(boost::urls::url{base}, word);
-    if (!url) return {};
-    return {.url = *url, .in_scope = scope_.has(*url)};
+                                      std::string_view to) const {
+    const std::string_view text = trimmed(to);
+    if (is_too_long(text)) return {};
+    return crawler::resolve(boost::urls::url{base_of(page, links)}, text).value_or("");
 }
 
 LinkResolver::Found LinkResolver::resolve(const std::string& page,
                                           const PageLinks& links,
                                           const Wants& wants) {
     const std::string base = base_of(page, links);
-    if (words_ > most_words) forget();
-    auto& seen = seen_[std::string{directory_of(base)}];
+    const std::string directory{directory_of(base)};
     Found found;
     for (const Link& link : links.links) {
+        // Each takes its URL and, as its referrer, the page's.
+        if (found.bytes + found.fresh.size() * page.size() >= most_found) break;
+        grove::checkpoint();  // a page may have a million
         const std::string_view text = trimmed(link.to);
-        if (text.empty()) continue;  // this page, or the base
-        Meaning once;                // a query alone is relative to the page, not to its directory
-        Meaning* meaning = &once;
-        bool is_new = true;
-        if (text[0] != '?') {
-            const auto [word, added] = seen.try_emplace(std::string{text});
-            meaning = &word->second;
-            is_new = added;
-            words_ += added;
+        if (is_too_long(text) || (text.empty() && links.base.empty())) continue;
+        if (text.empty() || text[0] == '?') {  // relative to the base itself, not to its directory
+            Meaning once = mean(base, text, wants);
+            take(once, link, wants, found);
+        } else {
+            take(remembered(directory, base, text, wants), link, wants, found);
         }
-        if (is_new) *meaning = mean(base, text);
-        if (meaning->url.empty()) continue;
-        if (wants.all) found.all.push_back(meaning->url);
-        if (!wants.fresh) continue;
-        const bool wanted = meaning->in_scope && !meaning->given;
-        if (wanted && link.nofollow && !wants.nofollow) continue;
-        if (wanted) found.fresh.push_back(meaning->url);
-        meaning->given = true;
-        if (!wants.all) meaning->url.clear();  // never needed again
     }
     return found;
+}
+
+std::string LinkResolver::base_of(const std::string& page, const PageLinks& links) const {
+    const std::string_view base = trimmed(links.base);
+    if (base.empty() || is_too_long(base)) return page;
+    return crawler::resolve(boost::urls::url{page}, base).value_or(page);
+}
+
+/// Its URL only if it may be asked for.
+LinkResolver::Meaning LinkResolver::mean(const std::string& base,
+                                         std::string_view word,
+                                         const Wants& wants) const {
+    auto url = crawler::resolve(boost::urls::url{base}, word);
+    if (!url) return {};
+    const bool in_scope = scope_.has(*url);
+    if (!in_scope && !wants.all) return {};
+    return {.url = std::move(*url), .in_scope = in_scope};
+}
+
+/// To be used before anything else runs, which may forget it.
+LinkResolver::Meaning& LinkResolver::remembered(const std::string& directory,
+                                                const std::string& base,
+                                                std::string_view word,
+                                                const Wants& wants) {
+    constexpr std::size_t nodes = 96;  // of the maps, about
+    if (bytes_ > most_bytes_) forget();
+    const auto [words, is_new_directory] = seen_.try_emplace(directory);
+    const auto [known, is_new] = words->second.try_emplace(std::string{word});
+    if (is_new) {
+        known->second = mean(base, word, wants);
+        bytes_ += sizeof *known + nodes + word.size() + known->second.url.size();
+    }
+    if (is_new_directory) bytes_ += sizeof *words + nodes + directory.size();
+    return known->second;
+}
+
+void LinkResolver::take(Meaning& meaning, const Link& link, const Wants& wants, Found& found) {
+    if (meaning.url.empty()) return;
+    const auto add = [&found](std::vector<std::string>& urls, std::string url) {
+        found.bytes += url.size();
+        urls.push_back(std::move(url));
+    };
+    if (wants.all) add(found.all, meaning.url);
+    if (!wants.fresh) return;
+    const bool wanted = meaning.in_scope && !meaning.given;
+    if (wanted && link.nofollow && !wants.nofollow) return;
+    meaning.given = true;
+    std::string url = wants.all ? meaning.url : std::exchange(meaning.url, {});  // never needed again
+    if (wanted) add(found.fresh, std::move(url));
 }
 
 }  // namespace crawler

@@ -153,6 +153,27 @@ bool has_word(std::string_view text, std::string_view word) {
     return false;
 }
 
+std::string_view without_leading(std::string_view text, std::string_view characters) {
+    return text.substr(std::min(text.find_first_not_of(characters), text.size()));
+}
+
+/// Of "5; url='next.html'" or "5; next.html" the page; empty: the same one.
+std::string_view refresh_target(std::string_view content) {
+    constexpr std::string_view blanks = " \t\n\f\r";
+    content = without_leading(content, blanks);
+    std::string_view to = without_leading(content, "0123456789.");
+    if (to.size() == content.size()) return {};  // no time, no refresh
+    to = without_leading(to, blanks);
+    if (to.starts_with(';') || to.starts_with(',')) to.remove_prefix(1);
+    to = stripped(to);
+    if (is_word(to.substr(0, 3), "url")) {
+        const std::string_view after = without_leading(to.substr(3), blanks);
+        if (after.starts_with('=')) to = stripped(after.substr(1));
+    }
+    if (!to.starts_with('"') && !to.starts_with('\'')) return to;
+    return to.substr(1, to.find(to[0], 1) - 1);
+}
+
 /// Elements whose content is text: a '<' in it opens nothing, until their own end tag comes.
 constexpr std::array<std::string_view, 8> text_elements = {
     "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"};
@@ -322,17 +343,34 @@ void TagReader::keep_meta(const Attributes& attributes) {
             found_.charset = content.substr(at + std::size("charset=") - 1);
         }
     }
-    if (is_word(header, "refresh")) {  // "5; url='next.html'"
-        const std::size_t at = lowered(content).find("url=");
-        if (at == content.npos) return;
-        std::string_view to = stripped(std::string_view{content}.substr(at + std::size("url=") - 1));
-        if (!to.empty() && (to[0] == '"' || to[0] == '\'')) {
-            const char quote = to[0];
-            to.remove_prefix(1);
-            to = to.substr(0, to.find(quote));
-        }
-        found_.links.push_back({std::string{to}});
+    if (is_word(header, "refresh")) {
+        if (const auto to = refresh_target(content); !to.empty()) found_.links.push_back({std::string{to}});
     }
+}
+
+// --- sitemaps ---------------------------------------------------------------------------------------
+
+/// False, and nothing is left, if it is not there.
+bool take_past(std::string_view& xml, std::string_view mark) {
+    const std::size_t at = xml.find(mark);
+    xml.remove_prefix(at == xml.npos ? xml.size() : at + mark.size());
+    return at != xml.npos;
+}
+
+/// What an element says, up to the next tag; nullopt: the sitemap ends in it.
+std::optional<std::string> take_text(std::string_view& xml) {
+    constexpr std::string_view literal = "<![CDATA[";
+    constexpr std::string_view end = "]]>";
+    const std::string_view all = xml;
+    const std::string_view text = stripped(all.substr(0, all.find('<')));
+    xml.remove_prefix(std::min(all.find('<'), all.size()));
+    if (xml.empty()) return std::nullopt;
+    if (!text.empty() || !xml.starts_with(literal)) return without_references(text);
+    xml.remove_prefix(literal.size());
+    const std::string_view inside = xml.substr(0, xml.find(end));
+    if (!take_past(xml, end)) return std::nullopt;
+    xml.remove_prefix(std::min(xml.find('<'), xml.size()));
+    return std::string{stripped(inside)};
 }
 
 }  // namespace
@@ -343,14 +381,14 @@ PageLinks links_of(std::string_view html, std::string_view product) {
 
 PageLinks links_of_sitemap(std::string_view xml) {
     PageLinks found;
-    for (;;) {
-        const std::size_t at = xml.find("<loc>");
-        if (at == xml.npos) return found;
-        xml.remove_prefix(at + std::size("<loc>") - 1);
-        const std::size_t end = xml.find("</loc>");
-        if (end == xml.npos) return found;
-        found.links.push_back({without_references(stripped(xml.substr(0, end)))});
+    while (take_past(xml, "<loc")) {
+        if (xml.empty() || (xml[0] != '>' && !spaces.has(xml[0]))) continue;
+        take_until(xml, '>');
+        if (auto text = take_text(xml); text && xml.starts_with("</loc")) {
+            found.links.push_back({std::move(*text)});
+        }
     }
+    return found;
 }
 
 bool has_directive(std::string_view list, std::string_view word) {

@@ -6,6 +6,7 @@
 
 #include "../program.hpp"
 #include "arguments.hpp"
+#include "digest.hpp"
 #include "html_report.hpp"
 #include "memory_frontier.hpp"
 #include "page_table.hpp"
@@ -15,8 +16,10 @@
 #include "warc_file.hpp"
 
 #include <csignal>
-#include <fstream>
+#include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -24,7 +27,7 @@ namespace {
 
 using namespace crawler;
 
-constexpr int status_limit = 3;  // a limit ended the crawl, and pages are left
+constexpr int status_limit = 3;  // because of a limit pages are left, or links were dropped
 
 std::unique_ptr<Frontier> open_frontier(const Arguments& arguments) {
     if (!arguments.frontier.empty()) {
@@ -85,15 +88,25 @@ private:
     grove::SignalHandler terminate_{SIGTERM, [this] { meet(SIGTERM); }};
 };
 
-/// A report that could not be written at the end of a long crawl would be found out too late.
-void require_writable(const std::string& path) {
-    if (!path.empty()) grove::File::open(path, grove::OpenMode::append).close();
+/// What write_file() could not write at the end of a long crawl would be found out too late. It replaces a
+/// file by a new one beside it.
+void require_writable(const std::filesystem::path& path) {
+    if (path.empty()) return;
+    std::error_code ec;
+    if (std::filesystem::is_directory(path, ec)) ec = std::make_error_code(std::errc::is_a_directory);
+    const auto beside = path.parent_path() / (".crawler-" + random_uuid());
+    if (!ec || ec == std::errc::no_such_file_or_directory) {
+        const auto probe = grove::File::open(beside, ec, grove::OpenMode::create_new);
+    }
+    if (ec) throw std::system_error{ec, path.string()};
+    grove::remove(beside);
 }
 
 /// The signal that ended it, negative, or the exit status.
 int run(Arguments& arguments) {
     arguments.settle();
     require_writable(arguments.report);
+    require_writable(arguments.list);
     const auto frontier = open_frontier(arguments);
     Outputs outputs{arguments};
     Crawl crawl{arguments.crawl, *frontier, outputs.all};
@@ -110,7 +123,12 @@ int run(Arguments& arguments) {
         grove::write_file(arguments.report, html_report(arguments.crawl.seeds, crawl.statistics()));
     }
     if (stopper.signal() != 0) return -stopper.signal();
-    return end == Crawl::End::limit ? status_limit : 0;
+    return end == Crawl::End::limit || crawl.dropped() > 0 ? status_limit : 0;
+}
+
+/// A summary, or the help, that nobody gets.
+bool output_failed() {
+    return std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
 }
 
 }  // namespace
@@ -120,12 +138,16 @@ int main(int argc, char** argv) {
     Arguments arguments;
     arguments.add_to(app);
     app.footer(
-        "Exit status: 0 all pages are done; 1 an error; 3 a limit was reached, pages are left;\n"
+        "Exit status: 0 all pages are done; 1 an error; 3 a limit was reached: pages are left, or links "
+        "dropped;\n"
         "a stop signal ends it by that signal, with the state saved.");
 
     int status = 0;
     const int failed = run_program(app, argc, argv, [&] { status = run(arguments); });
-    std::fflush(stdout);
+    if (output_failed()) {
+        std::fputs("crawler: standard output: cannot be written\n", stderr);
+        if (status >= 0) return 1;
+    }
     if (failed != 0 || status >= 0) return failed != 0 ? failed : status;
     std::signal(-status, SIG_DFL);
     std::raise(-status);

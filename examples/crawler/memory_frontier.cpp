@@ -1,11 +1,14 @@
 #include "memory_frontier.hpp"
 
+#include <grove/core/runtime.hpp>
+
 #include <utility>
 
 namespace crawler {
 
 void MemoryFrontier::add(std::span<const Target> targets) {
     for (const Target& target : targets) {
+        grove::checkpoint();  // a page may lead to a million
         if (met_.size() >= max_urls_) {
             dropped_ += !met_.contains(target.url);
         } else if (met_.insert(target.url).second) {

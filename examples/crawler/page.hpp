@@ -14,7 +14,7 @@ namespace crawler {
 struct Target {
     std::string url;         ///< in normal form
     unsigned depth = 0;      ///< links away from a start page
-    unsigned redirects = 0;  ///< that led here, one after the other
+    unsigned redirects = 0;  ///< and canonical links that led here, one after the other
     std::string referrer{};  ///< the first page that led here; empty for a start page
 };
 

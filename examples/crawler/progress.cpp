@@ -121,6 +121,7 @@ void print_summary(const Crawl& crawl) {
             std::printf("  %" PRIu64 " x %s\n", count, reason.c_str());
         }
     }
+    if (crawl.dropped() > 0) std::printf("links dropped, as too many URLs are known: %zu\n", crawl.dropped());
     std::printf("errors: %" PRIu64 "\n", statistics.failed);
     for (const auto& [kind, count] : statistics.errors) {
         std::printf("  %" PRIu64 " x %s\n", count, kind.c_str());

@@ -4,9 +4,12 @@
 #include <grove/core/runtime.hpp>
 #include <grove/io/stream.hpp>
 
+#include "text.hpp"
+
 #include <boost/url/parse.hpp>
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <stdexcept>
@@ -36,6 +39,12 @@ RedisReply converted(const redisReply& reply, std::string& refusal) {
     return result;
 }
 
+/// It has just started, runs somebody's long script, or is about to change.
+bool is_temporary(const std::string& refusal) {
+    constexpr std::array<std::string_view, 4> kinds{"LOADING ", "BUSY ", "TRYAGAIN ", "MASTERDOWN "};
+    return std::ranges::any_of(kinds, [&](std::string_view kind) { return refusal.starts_with(kind); });
+}
+
 void append_command(std::string& text, const Redis::Command& command) {
     std::vector<const char*> words;
     std::vector<std::size_t> sizes;
@@ -62,11 +71,14 @@ Redis::Redis(std::string_view url) {
     const std::string database = parsed ? std::string{parsed->path()} : "";
     const bool is_number =
         database.size() < 2 || database.find_first_not_of("0123456789", 1) == database.npos;
-    if (!parsed || parsed->scheme() != "redis" || parsed->host().empty() || !is_number) {
+    const std::string port = parsed ? std::string{parsed->port()} : "";
+    const auto port_number = number_in<std::uint16_t>(port);
+    if (!parsed || parsed->scheme() != "redis" || parsed->host().empty() || !is_number ||
+        (!port.empty() && port_number.value_or(0) == 0)) {
         throw std::invalid_argument{"'" + std::string{url} + "' is not a URL like redis://host:6379/0"};
     }
     host_ = parsed->host_address();
-    if (parsed->port_number() != 0) port_ = parsed->port_number();
+    port_ = port_number.value_or(port_);
     const std::string password{parsed->password()};
     const std::string user{parsed->user()};
     if (!password.empty() && user.empty()) greeting_.push_back({"AUTH", password});
@@ -125,7 +137,7 @@ std::vector<RedisReply> Redis::exchange(std::span<const Command> commands) {
         const std::unique_ptr<redisReply, FreeReply> reply{static_cast<redisReply*>(raw)};
         replies.push_back(converted(*reply, refusal));
     }
-    if (refusal.starts_with("LOADING")) {  // it has just started: as if it were still away
+    if (is_temporary(refusal)) {  // as if it were away
         throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again), refusal};
     }
     socket_ = std::move(socket);

@@ -34,7 +34,7 @@ public:
     ~Redis();
 
     /// Sends the commands together and gives the replies in their order. If the connection breaks, or the
-    /// server still loads its data, connects and sends them all again, for some time: they must bear being
+    /// server is busy for a while, connects and sends them all again, for some time: they must bear being
     /// done twice. Throws std::runtime_error for what the server refuses, std::system_error when it is not to
     /// be reached. Blocks.
     std::vector<RedisReply> run(std::span<const Command>);

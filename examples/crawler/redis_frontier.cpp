@@ -17,6 +17,8 @@ namespace crawler {
 namespace {
 
 constexpr auto look_interval = 100ms;
+// Of one script, so that it takes milliseconds: Redis serves nobody meanwhile.
+constexpr std::size_t most_targets = 5'000;
 constexpr const char* group = "crawlers";
 
 // KEYS: the stream, the set of URLs met, the counters, the marks, the commits. ARGV: the consumer, the number
@@ -150,9 +152,13 @@ Redis::Command RedisFrontier::commit_command(std::uint64_t number, std::span<con
 }
 
 void RedisFrontier::add(std::span<const Target> targets) {
-    Redis::Command command = commit_command(0, {});
-    append_page(command, {}, targets);
-    (void)redis_.run(command);
+    while (!targets.empty()) {
+        const std::size_t n = std::min(targets.size(), most_targets);
+        Redis::Command command = commit_command(0, {});
+        append_page(command, {}, targets.first(n));
+        (void)redis_.run(command);
+        targets = targets.subspan(n);
+    }
 }
 
 // --- taking ------------------------------------------------------------------------------------------
@@ -260,8 +266,17 @@ void RedisFrontier::release() {
 // --- done --------------------------------------------------------------------------------------------
 
 void RedisFrontier::commit(std::span<const Visit> visits, std::span<const Mark> marks) {
+    std::size_t targets = 0;
+    for (const Visit& visit : visits) targets += visit.found.size();
+    const bool too_many = targets > most_targets;
+    // Then they are known a little before the pages that lead there are done, which does no harm.
+    if (too_many) {
+        for (const Visit& visit : visits) add(visit.found);
+    }
     Redis::Command command = commit_command(++commits_, marks);
-    for (const Visit& visit : visits) append_page(command, visit.page.id, visit.found);
+    for (const Visit& visit : visits) {
+        append_page(command, visit.page.id, too_many ? std::span<const Target>{} : visit.found);
+    }
     if (redis_.run(command).integer < 0) throw PagesLost{};
     for (const Visit& visit : visits) held_.erase(visit.page.id);
 }

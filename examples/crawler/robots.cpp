@@ -22,9 +22,10 @@ bool is_unreserved(char c) {
            std::string_view{"-._~"}.find(c) != std::string_view::npos;
 }
 
-/// The one way to percent-encode it, so that patterns and targets compare byte by byte.
-std::string canonical(std::string_view text) {
-    const std::string encoded = escaped(text);
+/// The one way to percent-encode it, and the characters of `also`, so that patterns and targets compare byte
+/// by byte.
+std::string canonical(std::string_view text, std::string_view also) {
+    const std::string encoded = escaped(text, also);
     std::string result;
     for (std::size_t i = 0; i < encoded.size(); ++i) {
         if (encoded[i] != '%') {
@@ -41,6 +42,17 @@ std::string canonical(std::string_view text) {
         i += 2;
     }
     return result;
+}
+
+/// '*' and '$' in a target are characters like others, which patterns write as "%2A" and "%24".
+std::string canonical_target(std::string_view target) {
+    return canonical(target, "*$");
+}
+
+std::string canonical_pattern(std::string_view pattern) {
+    const bool to_the_end = pattern.ends_with('$');
+    if (to_the_end) pattern.remove_suffix(1);
+    return canonical(pattern, "$") + (to_the_end ? "$" : "");
 }
 
 /// Each piece between two '*' where it is first found: if any way matches, this one does.
@@ -87,7 +99,7 @@ public:
         } else if (key == "sitemap") {
             sitemaps_.emplace_back(value);
         } else if (key == "allow" || key == "disallow") {
-            add({canonical(value), key == "allow"});
+            add({canonical_pattern(value), key == "allow"});
         } else if (key == "crawl-delay") {
             delay(value);
         }
@@ -165,7 +177,7 @@ std::size_t Robots::bytes() const noexcept {
 
 bool Robots::allows(std::string_view target) const {
     if (rules_.empty() || target == "/robots.txt") return true;
-    const std::string name = canonical(target);
+    const std::string name = canonical_target(target);
     const auto rule =
         std::ranges::find_if(rules_, [&](const Rule& each) { return matches(each.pattern, name); });
     return rule == rules_.end() || rule->allow;

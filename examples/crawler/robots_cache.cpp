@@ -40,21 +40,29 @@ std::shared_ptr<const RobotsCache::Answer> RobotsCache::of(std::string_view url)
 }
 
 RobotsCache::Answer RobotsCache::ask(const std::string& origin) {
-    std::string url = origin + "/robots.txt";
+    const Fetched fetched = fetch(origin + "/robots.txt");
+    const int status = fetched.status;
     Answer answer;
-    for (int redirects = 0;; ++redirects) {
-        answer.fetched = fetcher_.get_beginning(url, Robots::max_bytes + 1);  // one more: it was cut
-        const auto location = answer.fetched.headers.get("Location");
-        if (answer.fetched.status / 100 != 3 || !location) break;
-        const auto target = resolve(boost::urls::url{url}, trimmed(*location));
-        if (!target || redirects == most_redirects) break;  // as if there were none
-        url = *target;
-    }
-    const std::string body = std::exchange(answer.fetched.body, {});
-    const int status = answer.fetched.status;
-    if (status / 100 == 2) answer.rules = Robots::parse(body, fetcher_.user_agent());
     answer.reached = status != 0 && status / 100 != 5 && status != 429;
+    if (status / 100 == 2) answer.rules = Robots::parse(fetched.body, fetcher_.user_agent());
+    if (answer.reached) return answer;
+    answer.failure = failure_of(fetched);
+    if (status != 0) answer.failure += " for robots.txt";
+    answer.temporary = is_temporary(fetched);
+    answer.pause = retry_after(fetched);
     return answer;
+}
+
+/// Where it is found in the end, be it on another site.
+Fetched RobotsCache::fetch(std::string url) {
+    for (int redirects = 0;; ++redirects) {
+        Fetched fetched = fetcher_.get_beginning(url, Robots::max_bytes + 1);  // one more: it was cut
+        const auto location = fetched.headers.get("Location");
+        if (fetched.status / 100 != 3 || !location) return fetched;
+        auto target = resolve(boost::urls::url{url}, trimmed(*location));
+        if (!target || redirects == most_redirects) return fetched;  // as if there were none
+        url = std::move(*target);
+    }
 }
 
 void RobotsCache::count(const std::string& origin, Site& site) {

@@ -6,6 +6,7 @@
 #include "fetch.hpp"
 #include "robots.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -26,8 +27,10 @@ public:
 
     struct Answer {
         Robots rules{};
-        Fetched fetched{};    ///< what came, without its body
-        bool reached = true;  ///< false: nobody knows what is allowed, so nothing is
+        bool reached = true;     ///< false: nobody knows what is allowed, so nothing is, because of the
+        std::string failure{};   ///< which
+        bool temporary = false;  ///< may pass
+        std::chrono::milliseconds pause{};  ///< and for which the site wants to be left alone so long
     };
     /// Of the site of this page. Many may ask: one asks the site. Blocks.
     [[nodiscard]] std::shared_ptr<const Answer> of(std::string_view url);
@@ -40,6 +43,7 @@ private:
         std::size_t bytes = 0;  // of the answer, as long as it is counted
     };
     [[nodiscard]] Answer ask(const std::string& origin);
+    [[nodiscard]] Fetched fetch(std::string url);
     void count(const std::string& origin, Site&);
     void make_room();
 

@@ -21,17 +21,15 @@ std::vector<boost::regex> compiled(const std::vector<std::string>& expressions) 
     return result;
 }
 
-/// An expression that this URL is too hard for does not match it.
-bool is_found(const boost::regex& expression, const std::string& url) {
-    try {
-        return boost::regex_search(url, expression);
-    } catch (const std::runtime_error&) {
-        return false;
-    }
-}
-
-bool any_found(const std::vector<boost::regex>& expressions, const std::string& url) {
-    return std::ranges::any_of(expressions, [&](const auto& each) { return is_found(each, url); });
+/// too_hard: what is said of a URL that takes the expression too long.
+bool any_found(const std::vector<boost::regex>& expressions, const std::string& url, bool too_hard) {
+    return std::ranges::any_of(expressions, [&](const auto& each) {
+        try {
+            return boost::regex_search(url, each);
+        } catch (const std::runtime_error&) {
+            return too_hard;
+        }
+    });
 }
 
 std::string root_of(const std::string& seed, Reach reach) {
@@ -43,13 +41,17 @@ std::string root_of(const std::string& seed, Reach reach) {
 }  // namespace
 
 Scope::Scope(const std::vector<std::string>& seeds, const ScopeRules& rules)
-    : rules_{rules}, include_{compiled(rules.include)}, exclude_{compiled(rules.exclude)} {
+    : rules_{rules},
+      seeds_{seeds.begin(), seeds.end()},
+      include_{compiled(rules.include)},
+      exclude_{compiled(rules.exclude)} {
     for (const auto& seed : seeds) roots_.push_back(root_of(seed, rules.reach));
 }
 
 bool Scope::has(const std::string& url) const {
     if (url.size() > rules_.max_url || !in_reach(url)) return false;
-    return (include_.empty() || any_found(include_, url)) && !any_found(exclude_, url);
+    // In doubt a URL is left out, whichever expression is in doubt.
+    return (include_.empty() || any_found(include_, url, false)) && !any_found(exclude_, url, true);
 }
 
 bool Scope::in_reach(std::string_view url) const {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "page.hpp"
+
 #include <boost/regex.hpp>
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace crawler {
@@ -32,12 +35,19 @@ public:
     Scope(const std::vector<std::string>& seeds, const ScopeRules&);
 
     [[nodiscard]] bool has(const std::string& url) const;
+    [[nodiscard]] bool is_start(const std::string& url) const { return seeds_.contains(url); }
+    /// Start pages are taken wherever they are.
+    [[nodiscard]] bool takes(const Target& page) const {
+        return is_start(page.url) || (page.depth <= rules_.max_depth && has(page.url));
+    }
+    [[nodiscard]] std::size_t max_url() const noexcept { return rules_.max_url; }
     [[nodiscard]] unsigned max_depth() const noexcept { return rules_.max_depth; }
 
 private:
     [[nodiscard]] bool in_reach(std::string_view url) const;
 
     ScopeRules rules_;
+    std::unordered_set<std::string> seeds_;
     std::vector<std::string> roots_;  // what a URL begins with, or for Reach::domain the hosts
     // Boost's: it does not recurse, and gives up instead of taking for ever.
     std::vector<boost::regex> include_;

@@ -46,7 +46,14 @@ std::string normal(urls::url url) {
     while (rest == "/.." || rest.starts_with("/../")) rest.remove_prefix(3);
     if (rest.size() < path.size()) url.set_encoded_path(rest);
     url.set_path_absolute(true);
-    return std::string{url.buffer()};
+    std::string text{url.buffer()};
+    const auto upper = [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; };
+    for (std::size_t i = text.find('?'); i + 2 < text.size(); ++i) {
+        if (text[i] != '%') continue;
+        text[i + 1] = upper(text[i + 1]);
+        text[i + 2] = upper(text[i + 2]);
+    }
+    return text;
 }
 
 std::size_t end_of_origin(std::string_view url) {

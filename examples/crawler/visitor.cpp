@@ -43,6 +43,17 @@ bool is_sitemap(std::string_view body) {
     return head.find("<urlset") != head.npos || head.find("<sitemapindex") != head.npos;
 }
 
+/// Of an X-Robots-Tag "name: noindex" the name; empty: it is meant for all. Some directives have a colon,
+/// too.
+std::string crawler_named_in(std::string_view tag) {
+    constexpr std::array<std::string_view, 4> directives{
+        "max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"};
+    if (tag.find(':') == tag.npos) return {};
+    const std::string first = lowered(stripped(take_until(tag, ':')));
+    const bool is_name = first.find(',') == first.npos && std::ranges::count(directives, first) == 0;
+    return is_name ? first : "";
+}
+
 struct Parsed {
     PageLinks links{};
     std::string digest{};
@@ -62,35 +73,42 @@ Visitor::Visitor(const VisitRules& rules,
       fetcher_{fetching},
       robots_{fetcher_},
       resolver_{scope},
-      product_{lowered(fetching.user_agent.substr(0, fetching.user_agent.find_first_of("/ ")))} {}
+      product_{lowered(fetching.user_agent.substr(0, fetching.user_agent.find_first_of("/ ")))} {
+    for (auto& type : rules_.types) type = lowered(type);
+}
 
-Visitor::Result Visitor::visit(const Page& page) {
+Visitor::Result Visitor::visit(const Page& page, const MayAsk& may_ask) {
     Result result;
     result.visit.page = page;
-    if (may_fetch(result)) take_answer(result, fetcher_.get(page.url));
+    if (!scope_.takes(page)) {  // it was met by an earlier run with another scope
+        exclude(result.visit, "scope");
+        return result;
+    }
+    if (may_fetch(result, may_ask)) take_answer(result, fetcher_.get(page.url));
     // It may be put off, and what it found with it.
-    if (result.temporary) mapped_.erase(std::string{origin_of(page.url)});
+    if (result.temporary || result.too_soon) mapped_.erase(std::string{origin_of(page.url)});
     if (!wants_.bodies) result.visit.body = {};
     return result;
 }
 
-/// Whether robots.txt allows it; what it says otherwise goes to the result.
-bool Visitor::may_fetch(Result& result) {
-    if (!rules_.obey_robots) return true;
+/// Whether robots.txt allows it, and now; what it says otherwise goes to the result.
+bool Visitor::may_fetch(Result& result, const MayAsk& may_ask) {
+    constexpr std::chrono::milliseconds no_delay{0};
     Visit& visit = result.visit;
-    const auto robots = robots_.of(visit.page.url);
-    if (!robots->reached) {
-        visit.reason = failure_of(robots->fetched);
-        if (robots->fetched.status != 0) visit.reason += " for robots.txt";
-        result.temporary = is_temporary(robots->fetched);
-        result.pause = retry_after(robots->fetched);
+    const auto robots = rules_.obey_robots ? robots_.of(visit.page.url) : nullptr;
+    if (robots && !robots->reached) {
+        visit.reason = robots->failure;
+        result.temporary = robots->temporary;
+        result.pause = robots->pause;
         return false;
     }
-    result.crawl_delay = robots->rules.crawl_delay().value_or(std::chrono::milliseconds{0});
-    if (rules_.sitemaps) add_sitemaps(visit, robots->rules);
-    if (robots->rules.allows(target_of(visit.page.url))) return true;
-    exclude(visit, "robots.txt");
-    return false;
+    if (robots && rules_.sitemaps) add_sitemaps(visit, robots->rules);
+    if (robots && !robots->rules.allows(target_of(visit.page.url))) {
+        exclude(visit, "robots.txt");
+        return false;
+    }
+    result.too_soon = !may_ask(robots ? robots->rules.crawl_delay().value_or(no_delay) : no_delay);
+    return !result.too_soon;
 }
 
 void Visitor::add_sitemaps(Visit& visit, const Robots& robots) {
@@ -98,7 +116,9 @@ void Visitor::add_sitemaps(Visit& visit, const Robots& robots) {
     if (!mapped_.emplace(origin_of(visit.page.url)).second) return;
     for (const auto& sitemap : robots.sitemaps()) {
         const auto url = resolve(boost::urls::url{visit.page.url}, trimmed(sitemap));
-        if (url && scope_.has(*url)) visit.found.push_back({.url = *url, .referrer = visit.page.url});
+        if (!url || !scope_.has(*url)) continue;
+        // Not nearer to the start than the page that led to this site: sites may name each other without end.
+        visit.found.push_back({*url, visit.page.depth, visit.page.redirects, visit.page.url});
     }
 }
 
@@ -166,9 +186,11 @@ void Visitor::take_page(Visit& visit) {
     if (!is_kept_type(visit.type)) return exclude(visit, "content type");
     if (rules_.obey_nofollow && has_directive(directives, "noindex")) return exclude(visit, "noindex");
     if (!rules_.canonical || parsed.links.canonical.empty()) return;
-    const std::string real = LinkResolver::resolve_one(visit.page.url, parsed.links, parsed.links.canonical);
+    const std::string real = resolver_.resolve_one(visit.page.url, parsed.links, parsed.links.canonical);
     if (real.empty() || real == visit.page.url || !scope_.has(real)) return;
-    visit.found.push_back({real, visit.page.depth, 0, visit.page.url});
+    // It is a redirect of another kind. In a chain that is too long this page is as real as any.
+    if (visit.page.redirects >= rules_.max_redirects) return;
+    visit.found.push_back({real, visit.page.depth, visit.page.redirects + 1, visit.page.url});
     exclude(visit, "not canonical");
 }
 
@@ -189,7 +211,10 @@ std::string Visitor::directives_of(const Visit& visit) const {
     for (const auto& [name, value] : visit.headers) {
         if (!is_word(name, "x-robots-tag")) continue;
         std::string_view rest = value;
-        if (value.find(':') != value.npos && lowered(stripped(take_until(rest, ':'))) != product_) continue;
+        if (const std::string name_there = crawler_named_in(rest); !name_there.empty()) {
+            if (name_there != product_) continue;
+            take_until(rest, ':');
+        }
         result.append(rest).append(",");
     }
     return result;

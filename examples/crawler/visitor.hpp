@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -37,12 +38,14 @@ public:
 
     struct Result {
         Visit visit{};
-        bool temporary = false;                   ///< it may go better later
-        std::chrono::milliseconds pause{};        ///< the server wants to be left alone so long
-        std::chrono::milliseconds crawl_delay{};  ///< between two requests, as robots.txt asks
+        bool temporary = false;             ///< it may go better later
+        std::chrono::milliseconds pause{};  ///< the server wants to be left alone so long
+        bool too_soon = false;              ///< it was not asked for: may_ask said no
     };
+    /// may_ask(delay): whether its host may be asked now, after this delay, which robots.txt asks for.
     /// Blocks.
-    [[nodiscard]] Result visit(const Page&);
+    using MayAsk = std::function<bool(std::chrono::milliseconds delay)>;
+    [[nodiscard]] Result visit(const Page&, const MayAsk& may_ask);
     /// Some results were dropped: their links must be found again.
     void forget_links() noexcept {
         resolver_.forget();
@@ -50,7 +53,7 @@ public:
     }
 
 private:
-    [[nodiscard]] bool may_fetch(Result&);
+    [[nodiscard]] bool may_fetch(Result&, const MayAsk&);
     void take_answer(Result&, Fetched);
     void take_page(Visit&);
     void take_redirect(Visit&, std::string_view location);

@@ -178,4 +178,28 @@ GROVE_TEST_REAL("a crawl that is stopped finishes what is under way, and goes on
     for (const char* path : {"/", "/slow", "/other", "/later"}) CHECK(site.hits(path) == 1);
 }
 
+GROVE_TEST_REAL("a crawl that goes on keeps to the scope it is given now") {
+    Site site;
+    site.otherwise([](const std::string& path) {
+        return path == "/" ? link("/calendar/1") + link("/calendar/2") + link("/good") : "leaf";
+    });
+    const Scratch scratch;
+    auto options = options_for(site.url());
+    options.connections = 1;
+    options.max_pages = 1;
+    {
+        crawler::SqliteFrontier state{scratch / "state", 100, false};
+        CHECK(Crawl{options, state, {}}.run() == Crawl::End::limit);
+    }
+    options.max_pages = 100;
+    options.scope.exclude = {"/calendar/"};
+    crawler::SqliteFrontier state{scratch / "state", 100, false};
+    Record record;
+    CHECK(Crawl{options, state, {&record}}.run() == Crawl::End::complete);
+    CHECK(record.pages == Pages{{"/calendar/1", "excluded: scope"},
+                                {"/calendar/2", "excluded: scope"},
+                                {"/good", "fetched"}});
+    CHECK(site.hits("/calendar/2") == 0);
+}
+
 TEST_SUITE_END();

@@ -136,7 +136,7 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
         Crawl crawl{options, frontier, {}};
         CHECK(crawl.run() == Crawl::End::complete);
         CHECK(crawl.statistics().pages == 20);
-        CHECK(frontier.dropped() == 21);
+        CHECK(crawl.dropped() == 21);
     }
     SUBCASE("of pages, exactly") {
         options.max_pages = 10;
@@ -144,6 +144,11 @@ GROVE_TEST_REAL("pages without end are ended by each of the limits") {
         Crawl crawl{options, frontier, {}};
         CHECK(crawl.run() == Crawl::End::limit);
         CHECK(crawl.statistics().pages == 10);
+    }
+    SUBCASE("of pages, which does not count if no page is left") {
+        options.max_pages = 1 + 2 + 4;
+        options.scope.max_depth = 2;
+        CHECK(crawl(options).size() == 7);
     }
     SUBCASE("of bytes") {
         options.max_bytes = 1000;
@@ -197,6 +202,21 @@ GROVE_TEST_REAL("robots.txt") {
               Pages{{"/", "fetched"}, {"/open", "fetched"}, {"/closed", "excluded: robots.txt"}});
         CHECK(site.hits("/closed") == 0);
         CHECK(site.hits("/robots.txt") == 1);
+    }
+    SUBCASE("asks for time between two requests, which the first ones leave, too") {
+        site.page("/robots.txt", "User-agent: *\nCrawl-delay: 0.2\n");
+        auto many = options;
+        many.seeds = {site.url("/1"), site.url("/2"), site.url("/3"), site.url("/4")};
+        std::vector<grove::Clock::time_point> times;
+        for (const char* path : {"/1", "/2", "/3", "/4"}) {
+            site.answer(path, [&](ResponseWriter& response, int) {
+                times.push_back(grove::Clock::now());
+                response.send("");
+            });
+        }
+        CHECK(crawl(many).size() == 4);
+        REQUIRE(times.size() == 4);
+        for (std::size_t i = 1; i < times.size(); ++i) CHECK(times[i] - times[i - 1] > 150ms);
     }
     SUBCASE("is found elsewhere") {
         site.redirect("/robots.txt", "/real/robots.txt");
@@ -302,12 +322,76 @@ GROVE_TEST_REAL("what pages say of themselves") {
         CHECK(pages.at("/original") == "fetched");
     }
     SUBCASE("types that are not wanted are followed, but not kept") {
-        options.visit.types = {"image/*"};
+        options.visit.types = {"Image/*"};
         const auto pages = crawl(options);
         CHECK(pages.at("/picture") == "fetched");
         CHECK(pages.at("/") == "excluded: content type");
         CHECK(pages.at("/by/quiet") == "excluded: content type");
     }
+}
+
+GROVE_TEST_REAL("a head may name a crawler, or a directive with a number") {
+    const std::map<std::string, std::string> tags{
+        {"noindex, nofollow, max-snippet:-1", "excluded: noindex"},
+        {"max-snippet: -1, noindex", "excluded: noindex"},
+        {"unavailable_after: 25 Jun 2110 15:00:00 GMT, noindex", "excluded: noindex"},
+        {"Grove-Crawler: noindex, max-snippet:-1", "excluded: noindex"},
+        {"other: noindex, max-snippet:-1", "fetched"},
+        {"max-image-preview:large", "fetched"},
+    };
+    for (const auto& [tag, outcome] : tags) {
+        CAPTURE(tag);
+        Site site;
+        site.page("/", link("/tagged"));
+        site.answer("/tagged", [&](ResponseWriter& response, int) {
+            response.headers.set("X-Robots-Tag", tag);
+            response.send("");
+        });
+        CHECK(crawl(options_for(site.url())).at("/tagged") == outcome);
+    }
+}
+
+GROVE_TEST_REAL("chains of canonical links end as redirects do") {
+    Site site;
+    site.otherwise([](const std::string& path) {
+        return "<link rel=canonical href='" + path + "x'>" + link("/leaf" + path);
+    });
+    auto options = options_for(site.url("/a"));
+    options.scope.max_depth = 0;
+    options.visit.canonical = true;
+    options.visit.max_redirects = 3;
+    CHECK(crawl(options) == Pages{{"/a", "excluded: not canonical"},
+                                  {"/ax", "excluded: not canonical"},
+                                  {"/axx", "excluded: not canonical"},
+                                  {"/axxx", "fetched"}});
+}
+
+GROVE_TEST_REAL("sites that name each other in their sitemaps are no way around the limit of depth") {
+    // Each address of this machine is a site that leads to the next one.
+    const auto any_address = grove::net::Endpoint::parse("0.0.0.0:0");
+    grove::http::Server server{any_address, [](grove::http::Request& request, ResponseWriter& response) {
+                                   const std::string host{request.headers.get("Host").value_or("")};
+                                   const std::size_t dot = host.rfind('.');
+                                   const std::size_t colon = host.find(':');
+                                   const std::string next =
+                                       "http://" + host.substr(0, dot + 1) +
+                                       std::to_string(std::stoi(host.substr(dot + 1)) % 250 + 1) +
+                                       host.substr(colon);
+                                   if (request.target == "/robots.txt")
+                                       return response.send("Sitemap: /map.xml\n");
+                                   if (request.target != "/map.xml") return response.send("a page");
+                                   response.headers.set("Content-Type", "application/xml");
+                                   response.send("<urlset><url><loc>" + next + "/page</loc></url></urlset>");
+                               }};
+    server.start();
+    const std::string port = std::to_string(server.endpoint().port());
+    auto options = options_for("http://127.0.0.1:" + port + "/");
+    options.scope = {.reach = crawler::Reach::any, .max_depth = 2};
+    options.visit.sitemaps = true;
+    MemoryFrontier frontier{1000};
+    Crawl crawl{options, frontier, {}};
+    CHECK(crawl.run() == Crawl::End::complete);
+    CHECK(crawl.statistics().pages == 2 * 3);
 }
 
 GROVE_TEST_REAL("a start page that leads nowhere is an error that says why") {

@@ -338,14 +338,35 @@ GROVE_TEST_REAL("a commit whose reply is lost is done once") {
     CHECK(frontier.finished());
 }
 
-GROVE_TEST_REAL("a server that still loads its data is waited for") {
-    grove::testing::ScriptedServer server{[](grove::testing::Wire& wire, int n) {
-        (void)wire.read_through("PING\r\n");
-        wire.send(n < 3 ? "-LOADING Redis is loading the dataset in memory\r\n" : "+PONG\r\n");
-    }};
-    crawler::Redis redis{"redis://" + server.listener.local().to_string()};
-    CHECK(redis.run({"PING"}).text == "PONG");
-    CHECK(server.connections == 3);
+GROVE_TEST_REAL("a server that still loads its data, or is busy with a script of others, is waited for") {
+    for (const std::string refusal : {"LOADING Redis is loading the dataset in memory",
+                                      "BUSY Redis is busy running a script. You can only call SCRIPT KILL",
+                                      "TRYAGAIN Multiple keys request during rehashing of slot",
+                                      "MASTERDOWN Link with MASTER is down"}) {
+        grove::testing::ScriptedServer server{[&](grove::testing::Wire& wire, int n) {
+            (void)wire.read_through("PING\r\n");
+            wire.send(n < 2 ? "-" + refusal + "\r\n" : "+PONG\r\n");
+        }};
+        crawler::Redis redis{"redis://" + server.listener.local().to_string()};
+        CHECK(redis.run({"PING"}).text == "PONG");
+        CHECK(server.connections == 2);
+    }
+}
+
+GROVE_TEST_REAL("a page with very many links is no script that keeps Redis from others") {
+    const Shared shared;
+    const auto frontier = shared.join();
+    frontier->add(targets({"http://h/"}));
+    const auto pages = frontier->take(1);
+    REQUIRE(pages.size() == 1);
+    Urls urls;
+    for (int i = 0; i < 12'000; ++i) urls.push_back("http://h/" + std::to_string(i));
+    crawler::Redis other{shared.server.url()};
+    (void)other.run({"CONFIG", "RESETSTAT"});
+    finish(*frontier, pages[0], urls);
+    const std::string statistics = other.run({"INFO", "commandstats"}).text;
+    CHECK(statistics.find("cmdstat_eval:calls=4,") != std::string::npos);
+    CHECK(frontier->take(20'000).size() == urls.size());
 }
 
 GROVE_TEST_REAL("what Redis refuses is an error, also within a transaction") {
@@ -358,7 +379,9 @@ GROVE_TEST_REAL("what Redis refuses is an error, also within a transaction") {
     const std::vector<Mark> marks{{"list", 7}};
     CHECK_THROWS_AS(frontier->commit(std::vector<Visit>{visit(pages[0])}, marks), std::runtime_error);
     CHECK_THROWS_AS((crawler::Redis{"http://127.0.0.1/"}), std::invalid_argument);
-    CHECK_THROWS_AS((crawler::Redis{"redis://127.0.0.1/x"}), std::invalid_argument);
+    for (const char* url : {"redis://127.0.0.1/x", "redis://127.0.0.1:99999/", "redis://127.0.0.1:0/"}) {
+        CHECK_THROWS_AS(crawler::Redis{url}, std::invalid_argument);
+    }
 }
 
 TEST_SUITE_END();

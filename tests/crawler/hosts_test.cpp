@@ -97,11 +97,47 @@ GROVE_TEST("a host that asks for it is left alone") {
     (void)hosts.next();
     CHECK(grove::now() - start == 10s);
 
-    hosts.slow_down("http://a/", 3s);  // what robots.txt says is seen after the first request
-    hosts.slow_down("http://a/", 1s);
     hosts.put(page("http://a/2"));
     (void)hosts.next();
-    CHECK(grove::now() - start == 13s);
+    CHECK(grove::now() - start == 10s + 100ms);
+}
+
+GROVE_TEST("a delay that is learned late holds for those who have their turn already") {
+    Hosts hosts{{.per_host = 3, .delay = 100ms}};
+    for (int i = 0; i < 4; ++i) hosts.put(page("http://a/" + std::to_string(i)));
+    const auto start = grove::now();
+    std::string asked;
+    std::vector<Hosts::Turn> turns;
+    for (int i = 0; i < 3; ++i) turns.push_back(std::move(*hosts.next()));
+    grove::sleep(1s);  // all of them wait for robots.txt
+    for (auto& turn : turns) {
+        const bool may = hosts.may_ask(turn, 3s);
+        CHECK(may == (&turn == turns.data()));
+        if (!may) hosts.put_back(std::move(turn));
+    }
+    turns.clear();
+    CHECK(hosts.waiting() == 3);
+    for (int i = 1; i < 4; ++i) {
+        const auto turn = hosts.next();
+        asked += turn->page.url.back();
+        CHECK(hosts.may_ask(*turn, i == 1 ? 3s : 1s));  // the longest delay counts
+        CHECK(grove::now() - start == 1200ms + i * 3s);
+    }
+    CHECK(asked == "213");
+}
+
+GROVE_TEST("pages that waited for robots.txt together do not begin together") {
+    Hosts hosts{{.per_host = 2, .delay = 500ms}};
+    for (const char* url : {"http://a/1", "http://a/2"}) hosts.put(page(url));
+    auto first = hosts.next();
+    auto second = hosts.next();
+    grove::sleep(10s);
+    CHECK(hosts.may_ask(*first, 0ms));
+    CHECK_FALSE(hosts.may_ask(*second, 0ms));
+    const auto asked = grove::now();
+    hosts.put_back(std::move(*second));
+    CHECK(hosts.next()->page.url == "http://a/2");
+    CHECK(grove::now() - asked == 500ms);
 }
 
 GROVE_TEST("this machine has its own delay") {

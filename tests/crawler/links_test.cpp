@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <ctime>
 #include <string>
 #include <vector>
@@ -74,14 +76,33 @@ TEST_CASE("a page may be as hostile as it likes: it takes time by its length") {
                                     "<script>",
                                     "</script",
                                     "<meta name=robots content=x>",
-                                    "<meta http-equiv=refresh content='url=&amp;'>"}) {
+                                    "<meta http-equiv=refresh content='0;url=&amp;'>",
+                                    "<loc>",
+                                    "<loc ",
+                                    "<loc><![CDATA["}) {
         CAPTURE(piece);
         std::string page;
         while (page.size() < 1 << 20) page += piece;
+        page += "]]></loc>";
         const std::clock_t start = std::clock();
         (void)links_of(page);
+        (void)crawler::links_of_sitemap(page);
         CHECK(std::clock() - start < 5 * CLOCKS_PER_SEC);
     }
+}
+
+TEST_CASE("a refresh") {
+    const auto target = [](const std::string& content) {
+        const auto words = words_of(links_of("<meta http-equiv=refresh content=\"" + content + "\">"));
+        return words.empty() ? "none" : words[0];
+    };
+    CHECK(target("0;url=/next") == "/next");
+    CHECK(target(" 0.5 , URL = 'a b' x") == "a b");
+    CHECK(target("0; /next") == "/next");
+    CHECK(target("0 'next") == "next");
+    CHECK(target("0;urls.html") == "urls.html");
+    CHECK(target("5") == "none");
+    CHECK(target("/next") == "none");
 }
 
 TEST_CASE("nofollow belongs to a link") {
@@ -109,6 +130,9 @@ TEST_CASE("a sitemap") {
     CHECK(words_of(crawler::links_of_sitemap(
               "<urlset><url><loc> http://h/a?b&amp;c </loc></url><url><loc>http://h/d"
               "</loc></url><loc>cut")) == Words{"http://h/a?b&c", "http://h/d"});
+    CHECK(words_of(crawler::links_of_sitemap("<location>no</location><loc >a</loc ><loc\nx='y'>b</loc>"
+                                             "<loc> <![CDATA[ c?d&e ]]> </loc><loc>no<loc>f</loc>"
+                                             "<loc><![CDATA[cut")) == Words{"a", "b", "c?d&e", "f"});
 }
 
 TEST_CASE("a word is resolved once per directory, a query alone per page") {
@@ -124,6 +148,67 @@ TEST_CASE("a word is resolved once per directory, a query alone per page") {
     CHECK(fresh("http://host/b", {{"?q"}}) == Words{"http://host/b?q"});
     CHECK(fresh("http://host/a", {{"z", true}}).empty());
     CHECK(fresh("http://host/a", {{"z"}}) == Words{"http://host/z"});  // followed from where it may be
+}
+
+TEST_CASE("an empty link is the base") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    crawler::LinkResolver resolver{scope};
+    const auto fresh = [&](const std::string& base, const std::string& link) {
+        return resolver.resolve("http://host/a", {.base = base, .links = {{link}}}, {}).fresh;
+    };
+    CHECK(fresh("/b/start?x", "") == Words{"http://host/b/start?x"});
+    CHECK(fresh("/b/", "#top") == Words{"http://host/b/"});
+    CHECK(fresh("", "").empty());
+}
+
+TEST_CASE("words that are too long for any URL cost nothing, a base that is does not count") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    crawler::LinkResolver resolver{scope};
+    PageLinks page{.base = "/" + std::string(200'000, 'a') + "/x"};
+    for (int i = 0; i < 5'000; ++i) page.links.push_back({std::to_string(i)});
+    const std::clock_t start = std::clock();
+    const auto found = resolver.resolve("http://host/dir/page", page, {});
+    REQUIRE(found.fresh.size() == 5'000);
+    CHECK(found.fresh[7] == "http://host/dir/7");
+    CHECK(std::clock() - start < 2 * CLOCKS_PER_SEC);
+    CHECK(resolver.resolve_one("http://host/", {}, std::string(200'000, 'a')).empty());
+
+    const auto before = resolver.bytes();
+    page = {.links = {{"data:" + std::string(100'000, 'x')}, {"/" + std::string(3'000, 'y')}}};
+    CHECK(resolver.resolve("http://host/", page, {.all = true}).all.empty());
+    CHECK(resolver.bytes() == before);
+}
+
+TEST_CASE("a page with a long name and many short links leads to so many of them") {
+    const crawler::Scope scope{{"http://host/"}, {}};
+    const std::string name = "/" + std::string(2'000, 'a') + "/";
+    for (const bool base_is_long : {true, false}) {
+        crawler::LinkResolver resolver{scope};
+        PageLinks page{.base = base_is_long ? name : "/"};
+        for (int i = 0; i < 70'000; ++i) page.links.push_back({std::to_string(i)});
+        const auto found = resolver.resolve(base_is_long ? "http://host/" : "http://host" + name, page, {});
+        CHECK(found.fresh.size() > 60'000);
+        CHECK(found.fresh.size() < 68'000);
+    }
+}
+
+TEST_CASE("the memory of words is bounded by bytes, that of their directories, too") {
+    constexpr std::size_t most = 1 << 20;
+    const crawler::Scope scope{{"http://host/"}, {}};
+    crawler::LinkResolver resolver{scope, most};
+    std::size_t highest = 0;
+    for (int i = 0; i < 3'000; ++i) {
+        const std::string n = std::to_string(i);
+        const std::string page = "http://host/" + n + std::string(1'500, 'd') + "/";
+        const auto before = resolver.bytes();
+        (void)resolver.resolve(page, {.links = {{"?x"}, {"#y"}}}, {});
+        CHECK(resolver.bytes() == before);  // a directory without words is not kept
+        (void)resolver.resolve(page, {.links = {{n + std::string(1'500, 'w')}, {"data:" + n}}}, {});
+        CHECK(resolver.bytes() > 1'500);
+        highest = std::max(highest, resolver.bytes());
+    }
+    CHECK(highest > most / 2);
+    CHECK(highest < most + 20'000);
 }
 
 TEST_CASE("all links are there for who wants them") {

@@ -51,6 +51,17 @@ TEST_CASE("wildcards and the end") {
     CHECK(allowed("/ab*ab$", "/ab"));
 }
 
+TEST_CASE("what is a wildcard can be written as a character") {
+    const std::string rules = "User-agent: *\nDisallow: /a-%2a.html\nDisallow: /b%24\nDisallow: /c$d\n";
+    CHECK_FALSE(allows(rules, "/a-*.html"));
+    CHECK_FALSE(allows(rules, "/a-%2A.html"));
+    CHECK(allows(rules, "/a-x.html"));
+    CHECK_FALSE(allows(rules, "/b$x"));
+    CHECK_FALSE(allows(rules, "/b%24"));
+    CHECK(allows(rules, "/b"));
+    CHECK_FALSE(allows(rules, "/c$d"));
+}
+
 TEST_CASE("percent-encoding does not hide a path") {
     const std::string rules = "User-agent: *\nDisallow: /caf\xc3\xa9\nDisallow: /%7Ejoe\nDisallow: /a%2fb\n";
     CHECK_FALSE(allows(rules, "/caf%C3%A9"));
@@ -141,6 +152,22 @@ GROVE_TEST_REAL("rules of sites that were met make room for others") {
     };
     CHECK(ask_both(1 << 20) == 2);
     CHECK(ask_both(10'000) == 6);
+}
+
+TEST_CASE("how long a server wants to be left alone") {
+    const auto pause = [](const std::string& text) {
+        crawler::Fetched fetched;
+        fetched.headers.set("Retry-After", text);
+        return crawler::retry_after(fetched);
+    };
+    CHECK(pause("7") == 7s);
+    CHECK(pause("7200") == 1h);
+    CHECK(pause("99999999999999999999999") == 1h);
+    CHECK(pause("Sun, 06 Nov 1994 08:49:37 GMT") == 0s);
+    CHECK(pause("Sat, 06 Nov 2100 08:49:37 GMT") == 1h);
+    CHECK(pause("soon") == 0s);
+    CHECK(pause("-7") == 0s);
+    CHECK(pause("") == 0s);
 }
 
 TEST_SUITE_END();

@@ -47,9 +47,19 @@ TEST_CASE("a URL that grew too long belongs to no crawl") {
     CHECK_FALSE(scope.has("http://host/" + std::string(19, 'a')));
 }
 
-TEST_CASE("an expression that takes for ever is given up") {
-    const Scope scope{{"http://host/"}, {.exclude = {"(a+)+(a+)+(a+)+(a+)+x$"}}};
-    CHECK(scope.has("http://host/" + std::string(2000, 'a')));
+TEST_CASE("an expression that takes for ever is given up, and the URL left out") {
+    const std::string hard = "(a+)+(a+)+(a+)+(a+)+x$";
+    const std::string url = "http://host/" + std::string(2000, 'a');
+    CHECK_FALSE(Scope{{"http://host/"}, {.exclude = {hard}}}.has(url));
+    CHECK_FALSE(Scope{{"http://host/"}, {.include = {hard}}}.has(url));
+}
+
+TEST_CASE("a start page is taken wherever it is, others if they are near enough, too") {
+    const Scope scope{{"http://host/no/"}, {.max_depth = 3, .exclude = {"/no/"}}};
+    CHECK(scope.takes({.url = "http://host/no/"}));
+    CHECK_FALSE(scope.takes({.url = "http://host/no/more", .depth = 1}));
+    CHECK(scope.takes({.url = "http://host/yes", .depth = 3}));
+    CHECK_FALSE(scope.takes({.url = "http://host/yes", .depth = 4}));
 }
 
 TEST_CASE("what is no expression is named") {

@@ -34,6 +34,7 @@ TEST_CASE("a page has one name") {
         {"http://host/%7euser/caf%c3%a9", "http://host/~user/caf%C3%A9"},
         {"http://host/a#fragment", "http://host/a"},
         {"http://host/a?b=%26&c=d#e", "http://host/a?b=%26&c=d"},
+        {"http://host/a?b=%3a&c=%e9/%aFd", "http://host/a?b=%3A&c=%E9/%AFd"},
         {"http://[::1]:8080/a", "http://[::1]:8080/a"},
     };
     for (const auto& [text, name] : cases) {

@@ -113,6 +113,41 @@ for connections in 1 8; do
     expect "progress without a terminal" "$(cat "$work/progress")" ""
 done
 
+# --- how it ends -------------------------------------------------------------------------------------
+
+# ends STATUS ARGUMENTS...: the crawler ends with it; $work/summary is what it said.
+ends() {
+    local status=0
+    "$bin/crawler" "$site/start.html" --retries 0 "${@:2}" >"$work/summary" 2>&1 || status=$?
+    expect "status with ${*:2}" "$status" "$1"
+}
+ends 3 --max-pages 18
+ends 0 --max-pages 19
+ends 3 --max-urls 3
+grep -q '^links dropped, .*: [1-9]' "$work/summary" || fail "dropped links are not told: $(cat "$work/summary")"
+ends 0 --help
+for wrong in "--max-pages -1" "--max-bytes -1" "--max-depth -1" "--timeout nan" "--delay nan" "--lease 0" "--colour red"; do
+    # shellcheck disable=SC2086
+    ends 1 $wrong
+done
+ends 1 --scope galaxy
+grep -q '{host,prefix,domain,any}' "$work/summary" || fail "not the scopes there are: $(cat "$work/summary")"
+[[ $("$bin/crawler" "$site/start.html" --max-pages 1 2>&1 >/dev/full) == *"standard output"* ]] || fail "a full disk is not told"
+
+# --- files that cannot be, before anything is fetched ------------------------------------------------
+
+: >"$work/log"
+for option in --report --list; do
+    # Nobody, not even root, makes a file in there, though there are some that can be written.
+    refuses "/proc/self/comm: [^;]*$" crawler "$site/start.html" $option /proc/self/comm
+    refuses "$work: Is a directory" crawler "$site/start.html" $option "$work"
+    refuses "$work/same: is given for two things" crawler "$site/start.html" --state "$work/same" $option "$work/./same"
+done
+expect "pages asked for" "$(cat "$work/log")" ""
+[[ ! -e $work/same ]] || fail "a state for two things"
+refuses "$site/none.html: status 404" crawler "$site/none.html" --report "$work/report"
+[[ ! -e $work/report ]] || fail "an empty report"
+
 refuses "ftp://x/.*is not a URL like http://" crawler ftp://x/
 refuses "$site/none.html: status 404" crawler "$site/none.html"
 refuses "127.0.0.1:1/: Connection refused" crawler http://127.0.0.1:1/ --retries 0
