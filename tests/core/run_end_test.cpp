@@ -18,7 +18,7 @@ namespace {
 /// A supervisor: a daemon that is started again whenever it ends.
 void keep_running(int& starts) {
     ++starts;
-    spawn({.daemon = true}, [] { grove::sleep({}); }).link([&starts](grove::GreenletRef) {
+    spawn({.daemon = true}, [] { grove::sleep({}); }).link([&starts](const grove::GreenletRef&) {
         keep_running(starts);
     });
 }

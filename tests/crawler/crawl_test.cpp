@@ -339,15 +339,15 @@ GROVE_TEST_REAL("a head may name a crawler, or a directive with a number") {
         {"other: noindex, max-snippet:-1", "fetched"},
         {"max-image-preview:large", "fetched"},
     };
-    for (const auto& [tag, outcome] : tags) {
-        CAPTURE(tag);
+    for (const auto& tagged : tags) {
+        CAPTURE(tagged.first);
         Site site;
         site.page("/", link("/tagged"));
         site.answer("/tagged", [&](ResponseWriter& response, int) {
-            response.headers.set("X-Robots-Tag", tag);
+            response.headers.set("X-Robots-Tag", tagged.first);
             response.send("");
         });
-        CHECK(crawl(options_for(site.url())).at("/tagged") == outcome);
+        CHECK(crawl(options_for(site.url())).at("/tagged") == tagged.second);
     }
 }
 
