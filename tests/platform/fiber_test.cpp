@@ -76,6 +76,12 @@ void round_upward() noexcept {
     }
 }
 
+void end_rounding_upward() noexcept {
+    grove::detail::arrive();
+    std::fesetround(FE_UPWARD);
+    leave_fiber(pair->test, pair->slots);
+}
+
 void align() noexcept {
     grove::detail::arrive();
     alignas(16) std::array<std::byte, 16> object{};
@@ -126,6 +132,14 @@ TEST_CASE_FIXTURE(WithPair, "so is the rounding of floating point") {
     CHECK(std::fegetround() == FE_DOWNWARD);
     CHECK(third() < value.third);
     std::fesetround(FE_TONEAREST);
+}
+
+TEST_CASE_FIXTURE(WithPair, "a flow that ends leaves its rounding to nobody") {
+    const double nearest = third();
+    value.begin<&end_rounding_upward>();
+    value.go();
+    CHECK(std::fegetround() == FE_TONEAREST);  // of the x87 unit
+    CHECK(third() == nearest);                 // by SSE
 }
 
 TEST_CASE("a flow ends by leaving, and its frames were aligned wherever its stack begins") {
