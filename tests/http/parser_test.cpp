@@ -133,6 +133,33 @@ TEST_CASE("a request for 1.1 names one host") {
     CHECK(refusal("Host: a\r\n") == 400);
 }
 
+TEST_CASE("a host is a name or an address, with a port or without") {
+    const auto fault = [](std::string_view host) {
+        return parse_request("GET / HTTP/1.1\r\nHost: " + std::string{host} + "\r\n\r\n").fault;
+    };
+    for (const auto host :
+         {"", "a", "A_b-c.example.:8080", "a:", "1.2.3.4:80", "[::1]", "[1:2::3.4.5.6]:443", "%61"}) {
+        CHECK_MESSAGE(fault(host) == 0, host);
+    }
+    for (const auto host : {"a b",
+                            "a/b",
+                            "a\\b",
+                            "user@a",
+                            "a?b",
+                            "a#b",
+                            "a:b",
+                            "a:80:80",
+                            "a:80/",
+                            "<a>",
+                            "[::1",
+                            "[]",
+                            "[a]b",
+                            "::1",
+                            "a\xc3\xa9"}) {
+        CHECK_MESSAGE(fault(host) == 400, host);
+    }
+}
+
 TEST_CASE("two ways to read the framing are one too many") {
     CHECK(refusal("Content-Length: 5\r\n") == 0);
     CHECK(refusal("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n") == 400);

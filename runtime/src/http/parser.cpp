@@ -2,6 +2,7 @@
 
 #include "core/hub_stack.hpp"
 #include "http/access.hpp"
+#include "http/target.hpp"
 
 // Beast unfolds values in a buffer of 4 KiB on the stack, in parse_fields(): hence on the hub's.
 #pragma GCC diagnostic push
@@ -48,18 +49,9 @@ bool is_number(std::string_view text) noexcept {
 
 // --- one message ----------------------------------------------------------------------------------
 
-/// Whether a request may ask for that: a path, a whole URL, or what OPTIONS and CONNECT take instead.
-bool is_target(std::string_view method, std::string_view target) noexcept {
-    if (target.starts_with('/')) return true;
-    if (method == "CONNECT") return true;
-    if (target == "*") return method == "OPTIONS";
-    const auto scheme_end = target.find("://");
-    return scheme_end != std::string_view::npos && is_token(target.substr(0, scheme_end));
-}
-
 /// Fields that must not come behind a body: who reads them there would believe what nobody checked.
 bool may_trail(std::string_view name) noexcept {
-    static constexpr std::array<std::string_view, 16> early{"authorization",
+    static constexpr std::array<std::string_view, 18> early{"authorization",
                                                             "cache-control",
                                                             "connection",
                                                             "content-encoding",
@@ -70,11 +62,13 @@ bool may_trail(std::string_view name) noexcept {
                                                             "expect",
                                                             "host",
                                                             "max-forwards",
+                                                            "proxy-authorization",
                                                             "range",
                                                             "set-cookie",
                                                             "te",
                                                             "trailer",
-                                                            "transfer-encoding"};
+                                                            "transfer-encoding",
+                                                            "upgrade"};
     return std::ranges::none_of(early, [name](auto each) { return equal_without_case(name, each); });
 }
 
@@ -184,7 +178,7 @@ void Machine<IsRequest>::check_framing_field(beast_http::field field,
                                              BeastError& ec) {
     switch (field) {
         case beast_http::field::host:
-            ++hosts_;
+            if (IsRequest && (++hosts_ > 1 || !is_host(value))) refuse(400, ec);
             break;
         case beast_http::field::content_length:  // Beast takes "5, 5", and a second one if it is equal
             if (++lengths_ > 1 || !is_number(value)) refuse(400, ec);
@@ -203,8 +197,7 @@ void Machine<IsRequest>::check_framing_field(beast_http::field field,
 template <bool IsRequest>
 void Machine<IsRequest>::on_header_impl(BeastError& ec) {
     if (this->chunked() && !http11_) return refuse(400, ec);
-    if (!IsRequest) return;
-    if (hosts_ > 1 || (http11_ && hosts_ == 0)) refuse(400, ec);
+    if (IsRequest && http11_ && hosts_ == 0) refuse(400, ec);
 }
 
 /// Whether the value began on a line of its own, or was put together from several.
