@@ -4,6 +4,7 @@
 #include "http/wire.hpp"
 #include "support/grove_test.hpp"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -70,6 +71,12 @@ Answer ask(TestServer& server,
     return Answer{server.ask(request + "\r\n")};
 }
 
+grove::detail::AcceptedCodings accepted_by(std::initializer_list<std::string_view> fields) {
+    grove::http::Headers headers;
+    for (const auto each : fields) headers.add("Accept-Encoding", each);
+    return grove::detail::accepted_codings(headers).value();
+}
+
 const std::string text(5'000, 'x');
 
 void answer(Request& request, ResponseWriter& response) {
@@ -77,7 +84,10 @@ void answer(Request& request, ResponseWriter& response) {
     if (request.target == "/etag") response.headers.set("ETag", "\"a\"");
     if (request.target == "/coded") response.headers.set("Content-Encoding", "br");
     if (request.target == "/never") response.headers.set("Cache-Control", "public, no-transform");
-    if (request.target == "/part") response.status = 206;
+    if (request.target.starts_with("/part")) response.status = 206;
+    if (request.target == "/parts") response.headers.set("Content-Type", "multipart/byteranges; boundary=x");
+    if (request.target == "/same") response.status = 304;
+    if (request.target == "/same" || request.target == "/empty") return;
     if (request.target == "/small") return response.send("small");
     if (request.target == "/large") return response.send(std::string(2'000'000, 'y'));
     if (request.target != "/pieces") return response.send(text);
@@ -111,10 +121,16 @@ TEST_CASE("Accept-Encoding: the best of what we have, identity unless it is refu
                                                 {"br, *;q=0, identity;q=0.1", Coding::identity, true},
                                                 {";;,,q=,gzip;q", Coding::gzip, true}}) {
         const std::string shown{field};  // a lambda cannot take the binding itself
-        const auto accepted = grove::detail::parse_accept_encoding(field);
+        const auto accepted = accepted_by({field});
         CHECK_MESSAGE(accepted.best == best, shown);
         CHECK_MESSAGE(accepted.identity == identity, shown);
     }
+    CHECK_FALSE(grove::detail::accepted_codings({}));
+}
+
+TEST_CASE("Accept-Encoding: several fields are one list") {
+    CHECK(accepted_by({"br", "gzip"}).best == Coding::gzip);
+    CHECK_FALSE(accepted_by({"br", "identity;q=0"}).identity);
 }
 
 GROVE_TEST_REAL("a text is compressed for who wants it, and says that it varies to all") {
@@ -151,6 +167,40 @@ GROVE_TEST_REAL("what is small, compressed, a part, or not to be touched stays a
     CHECK(inflated(ask(server, "/small", "gzip, identity;q=0").body) == "small");
 }
 
+GROVE_TEST_REAL("what is not compressed, and stands for what may be, says that it varies") {
+    TestServer server{&answer, {.compression = grove::http::Compression{}}};
+    for (const auto target : {"/part", "/parts", "/same", "/small"}) {
+        for (const auto method : {"GET", "HEAD"}) {
+            CAPTURE(target);
+            const auto got = ask(server, target, "gzip", method);
+            CHECK(got.has("Vary: Accept-Encoding"));
+            CHECK_FALSE(got.has("Content-Encoding: gzip"));
+        }
+    }
+    CHECK(ask(server, "/empty", "gzip").has("Vary: Accept-Encoding"));
+    CHECK_FALSE(ask(server, "/empty", "gzip").has("Content-Encoding: gzip"));
+    CHECK(inflated(ask(server, "/empty", "gzip, identity;q=0").body) == "");
+    CHECK_FALSE(ask(server, "/image", "gzip").has("Vary: Accept-Encoding"));
+}
+
+GROVE_TEST_REAL("who announces a length and writes another is found out, though it is compressed") {
+    TestServer server{[](Request& request, ResponseWriter& response) {
+                          response.headers.set("Content-Type", "text/plain");
+                          response.headers.set("Content-Length", "5000");
+                          if (request.target != "/none")
+                              response.write(std::string_view{text}.substr(0, 2500));
+                          if (request.target == "/more") response.write(text);
+                      },
+                      {.compression = grove::http::Compression{}}};
+    for (const auto target : {"/none", "/less"}) {
+        const auto cut = server.ask("GET " + std::string{target} +
+                                    " HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+        CHECK(cut.starts_with("HTTP/1.1 200 "));
+        CHECK_FALSE(cut.ends_with("0\r\n\r\n"));
+    }
+    CHECK(inflated(ask(server, "/more", "gzip").body) == text);
+}
+
 GROVE_TEST_REAL("HEAD says what GET would, without the work") {
     TestServer server{&answer, {.compression = grove::http::Compression{}}};
     const auto got = ask(server, "/", "gzip", "HEAD");
@@ -181,6 +231,10 @@ GROVE_TEST_REAL("a request's coded body is 415 unless the server takes it as it 
     const Answer refused{strict.ask(request)};
     CHECK(refused.head.starts_with("HTTP/1.1 415 "));
     CHECK(refused.has("Accept-Encoding: identity"));
+    CHECK(strict
+              .ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n"
+                   "Content-Length: 3\r\n\r\nabc")
+              .starts_with("HTTP/1.1 415 "));
     TestServer lenient{mirror, {.encoded_bodies = true}};
     CHECK(Answer{lenient.ask(request)}.body == "abc");
 }

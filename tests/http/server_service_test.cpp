@@ -52,11 +52,12 @@ GROVE_TEST_REAL(
         response.send(std::string{request.trailers.get("checksum").value_or("none")});
         CHECK_FALSE(request.trailers.get("host"));
         CHECK_FALSE(request.trailers.get("authorization"));
+        CHECK_FALSE(request.trailers.get("proxy-authorization"));
         CHECK_FALSE(request.headers.get("checksum"));
     }};
     CHECK(server
-              .ask(chunked("3\r\nabc\r\n0\r\nChecksum: 7\r\nHost: evil\r\nAuthorization: "
-                           "x\r\n\r\n"))
+              .ask(chunked("3\r\nabc\r\n0\r\nChecksum: 7\r\nHost: evil\r\nAuthorization: x\r\n"
+                           "Proxy-Authorization: x\r\n\r\n"))
               .ends_with("\r\n\r\n7"));
     CHECK(
         server.ask(chunked("3\r\nabc\r\n0\r\nChecksum: 7\r\n\r\n") + chunked("0\r\n\r\n")).ends_with("none"));
@@ -112,6 +113,22 @@ GROVE_TEST_REAL("a connection has so many requests, and its last answer says so"
           std::string{ok} + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
+GROVE_TEST_REAL("the last answer arrives whole, though another request was on its way") {
+    const std::string large(500'000, 'x');
+    grove::WaitList go_on;
+    TestServer server{[&](Request&, ResponseWriter& response) {
+                          go_on.wait();
+                          response.send(large);
+                      },
+                      {.max_requests = 1}};
+    auto wire = server.connect();
+    wire.send(get);
+    while (!go_on.notify_one()) grove::yield();
+    wire.send(get);
+    grove::sleep(20ms);  // the answer waits to be read
+    CHECK(wire.read_to_end().ends_with("\r\n\r\n" + large));
+}
+
 GROVE_TEST_REAL("beyond its connections a server says 503 and when to come again, and then serves again") {
     grove::WaitList go_on;
     bool entered = false;
@@ -158,6 +175,17 @@ GROVE_TEST("a body that trickles is 408 when its time, and what it earned by its
     CHECK(slow == "HTTP/1.1 408");
     CHECK(took >= 10s);
     CHECK(feed(200).first == "HTTP/1.1 200");
+}
+
+GROVE_TEST("a grace without end forgives any speed") {
+    TestServer server{&mirror, {.rate_grace = std::chrono::milliseconds::max()}};
+    auto wire = server.connect();
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+    for (int i = 0; i < 3; ++i) {
+        grove::sleep(20s);
+        wire.send("x");
+    }
+    CHECK(wire.read_through("xxx").starts_with("HTTP/1.1 200 "));
 }
 
 GROVE_TEST("who takes a response too slowly loses it") {

@@ -40,6 +40,13 @@ constexpr std::size_t kept_while_busy = 2048;
 // 500 to 1000 bytes.
 constinit thread_local std::array<std::byte, 2048> arrivals{};
 
+bool is_coded(const http::Headers& headers) noexcept {
+    return std::any_of(headers.begin(), headers.end(), [](const http::Headers::Field& field) {
+        return equal_without_case(field.first, "content-encoding") &&
+               !equal_without_case(field.second, "identity");
+    });
+}
+
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServerState& server, Transport& transport)
@@ -160,15 +167,11 @@ int HttpConnection::refusal() const {
     const http::ServerOptions& options = server_.options();
     const HttpHead& head = parser_->head();
     if (head.framing == HttpFraming::length && head.length > options.max_body_bytes) return 413;
-    if (head.framing != HttpFraming::none && !options.encoded_bodies) {
-        const auto coding = request_.headers.get("content-encoding");
-        if (coding && !equal_without_case(*coding, "identity")) return 415;
-    }
+    if (head.framing != HttpFraming::none && !options.encoded_bodies && is_coded(request_.headers))
+        return 415;
     if (options.compression) {
-        const auto field = request_.headers.get("accept-encoding");
-        if (!field) return 0;
-        const AcceptedCodings accepted = parse_accept_encoding(*field);
-        if (!accepted.identity && accepted.best == Coding::identity) return 406;
+        const auto accepted = accepted_codings(request_.headers);
+        if (accepted && !accepted->identity && accepted->best == Coding::identity) return 406;
     }
     return 0;
 }
@@ -205,8 +208,15 @@ bool HttpConnection::finish() {
     if (stream_.upgraded()) return linger(), false;
     if (stream_.keep_alive() && body_.drain(max_drained, from_now(server_.options().header_timeout)))
         return true;
-    if (!body_.complete() || !input_.empty()) linger();
+    if (!body_.complete() || !input_.empty() || another_has_come()) linger();
     return false;
+}
+
+/// Whether a client whom we let go has sent its next request all the same.
+bool HttpConnection::another_has_come() {
+    if (!parser_->head().keep_alive) return false;
+    std::error_code ec;
+    return transport_.read_some(arrivals, ec, Clock::time_point{}) > 0;  // long past: look once
 }
 
 void HttpConnection::answer_failure() {

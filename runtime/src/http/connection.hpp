@@ -49,6 +49,7 @@ private:
     [[nodiscard]] bool call_handler();
     void note_failure();
     [[nodiscard]] bool finish();
+    [[nodiscard]] bool another_has_come();
 
     void refuse(int status);
     void answer_failure();

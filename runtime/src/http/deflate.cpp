@@ -33,6 +33,22 @@ int weight_of(std::string_view parameters) noexcept {
     return 1000;
 }
 
+struct Weights {
+    std::optional<int> gzip, deflate, identity, others;
+};
+
+void take_weights(Weights& weights, std::string_view list) noexcept {
+    while (!list.empty()) {
+        auto element = take_until(list, ',');
+        const auto name = take_until(element, ';');
+        const int weight = weight_of(element);
+        if (equal_without_case(name, "gzip") || equal_without_case(name, "x-gzip")) weights.gzip = weight;
+        if (equal_without_case(name, "deflate")) weights.deflate = weight;
+        if (equal_without_case(name, "identity")) weights.identity = weight;
+        if (name == "*") weights.others = weight;
+    }
+}
+
 }  // namespace
 
 std::string_view name_of(Coding coding) noexcept {
@@ -47,17 +63,15 @@ std::string_view name_of(Coding coding) noexcept {
     return "identity";
 }
 
-AcceptedCodings parse_accept_encoding(std::string_view list) noexcept {
-    std::optional<int> gzip, deflate, identity, others;
-    while (!list.empty()) {
-        auto element = take_until(list, ',');
-        const auto name = take_until(element, ';');
-        const int weight = weight_of(element);
-        if (equal_without_case(name, "gzip") || equal_without_case(name, "x-gzip")) gzip = weight;
-        if (equal_without_case(name, "deflate")) deflate = weight;
-        if (equal_without_case(name, "identity")) identity = weight;
-        if (name == "*") others = weight;
+std::optional<AcceptedCodings> accepted_codings(const http::Headers& headers) noexcept {
+    std::optional<Weights> weights;
+    for (const auto& [name, value] : headers) {
+        if (!equal_without_case(name, "accept-encoding")) continue;
+        if (!weights) weights.emplace();
+        take_weights(*weights, value);
     }
+    if (!weights) return std::nullopt;
+    const auto& [gzip, deflate, identity, others] = *weights;
     const int of_gzip = gzip.value_or(others.value_or(0));
     const int of_deflate = deflate.value_or(others.value_or(0));
     // Nobody has to name identity: it is taken unless it is refused.

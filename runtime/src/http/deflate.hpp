@@ -1,7 +1,10 @@
 #pragma once
 
+#include <grove/http/message.hpp>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +20,9 @@ struct AcceptedCodings {
     bool identity = true;            ///< it takes what is not encoded
 };
 
-/// Requires: the field was there. (Who sends none takes anything, and most mean by it: plain.)
-[[nodiscard]] AcceptedCodings parse_accept_encoding(std::string_view) noexcept;
+/// By all its Accept-Encoding fields. nullopt: there is none. (Who sends none takes anything, and most mean
+/// by it: plain.)
+[[nodiscard]] std::optional<AcceptedCodings> accepted_codings(const http::Headers&) noexcept;
 
 /// Compresses one body after the other. Holds about 256 KiB.
 class Deflater {

@@ -23,7 +23,9 @@ struct PaceLimits {
 /// slow as it likes.
 class Pace {
 public:
-    explicit Pace(const PaceLimits& limits) noexcept : limits_{limits} {}
+    explicit Pace(const PaceLimits& limits) noexcept : limits_{limits} {
+        limits_.grace = std::min(limits_.grace, most_grace);
+    }
 
     void start() noexcept {
         waited_ = Clock::duration::zero();
@@ -49,7 +51,9 @@ private:
         return limits_.grace + earned - std::chrono::duration_cast<std::chrono::milliseconds>(waited_);
     }
 
-    static constexpr std::uint64_t most_counted = std::uint64_t{1} << 50;  // no overflow above
+    // So that nothing overflows above.
+    static constexpr std::uint64_t most_counted = std::uint64_t{1} << 50;
+    static constexpr std::chrono::milliseconds most_grace{std::int64_t{1} << 60};
 
     PaceLimits limits_;
     Clock::time_point began_{};

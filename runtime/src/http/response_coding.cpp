@@ -24,11 +24,24 @@ bool is_worth_it(const http::Compression& options, const http::Headers& headers)
            });
 }
 
-/// Whether the bytes are what they are: encoded already, a range of others, or not to be touched.
+/// Whether the bytes are what they are: encoded already, or not to be touched.
 bool is_final(const http::Headers& headers) {
     const auto cache = headers.get("cache-control");
-    return headers.get("content-encoding") || headers.get("content-range") ||
-           (cache && list_contains(*cache, "no-transform"));
+    return headers.get("content-encoding") || (cache && list_contains(*cache, "no-transform"));
+}
+
+/// Whether the response may be another one for another Accept-Encoding, or stands for one that may. Of a 304
+/// only its handler knows the type, as it does of several parts.
+bool may_vary(const http::Compression& options, int status, const http::Headers& headers) {
+    if (status == 304) return true;
+    const bool in_parts =
+        status == 206 && headers.get("content-type").value_or("").starts_with("multipart/byteranges");
+    return (in_parts || is_worth_it(options, headers)) && !is_final(headers);
+}
+
+/// Whether it has a body, and all of it: a range is one of the plain bytes.
+bool is_whole(int status, const http::Headers& headers) {
+    return status != 204 && status != 206 && status != 304 && !headers.get("content-range");
 }
 
 /// What a handler says of a body that it is about to write in pieces.
@@ -45,22 +58,18 @@ void ResponseStream::choose_coding(const http::ResponseWriter& writer,
                                    std::optional<std::uint64_t> known_length) {
     const http::Compression& options = *options_.compression;
     const http::Headers& headers = writer.headers;
-    // A 304 stands for a response that may have varied, of which only its handler knows the type.
-    varies_ = writer.status == 304 || (is_worth_it(options, headers) && !is_final(headers));
-    const bool has_body = writer.status != 204 && writer.status != 206 && writer.status != 304;
-    if (!varies_ || !has_body || !http11_) return;
+    varies_ = may_vary(options, writer.status, headers);
+    if (!varies_ || !is_whole(writer.status, headers) || !http11_) return;
 
-    const auto field = request_->headers.get("accept-encoding");
-    if (!field) return;
-    const AcceptedCodings accepted = parse_accept_encoding(*field);
+    const auto accepted = accepted_codings(request_->headers);
+    if (!accepted || accepted->best == Coding::identity) return;
     if (!known_length) known_length = announced_length(headers);
-    if (known_length && *known_length < options.min_bytes && accepted.identity) return;
-    if (accepted.best == Coding::identity) return;
+    if (known_length && *known_length < options.min_bytes && accepted->identity) return;
     if (!to_head_) {
         if (!deflater_) deflater_ = std::make_unique<Deflater>(options.level);
-        deflater_->start(accepted.best);
+        deflater_->start(accepted->best);
     }
-    coding_ = accepted.best;
+    coding_ = accepted->best;
 }
 
 std::string_view ResponseStream::encode(std::string_view piece, Deflater::Flush flush) {
@@ -80,6 +89,7 @@ void ResponseStream::send_encoded(const http::ResponseWriter& writer,
                                   Deadline by) {
     if (to_head_ || whole.size() > slice) {
         begin(writer, std::nullopt);
+        plain_left_.reset();  // whatever was announced, it is this
         return write_encoded(whole, Deflater::Flush::finish, ec, by);
     }
     const auto encoded = encode(whole, Deflater::Flush::finish);
@@ -94,6 +104,7 @@ void ResponseStream::write_encoded(std::string_view piece,
                                    Deadline by) {
     const bool last = flush_mode == Deflater::Flush::finish;
     if (framing_ == Framing::dropped) return write_body({}, ec, by);
+    if (plain_left_) piece = clipped(piece, *plain_left_);
     do {
         const auto part = piece.substr(0, slice);
         piece.remove_prefix(part.size());

@@ -81,6 +81,7 @@ void ResponseStream::start(const HttpHead& head, const http::Request& request, b
     coding_ = Coding::identity;
     varies_ = false;
     left_ = 0;
+    plain_left_.reset();
     sent_ = 0;
     status_ = 0;
     started_ = false;
@@ -108,6 +109,14 @@ void ResponseStream::write(const http::ResponseWriter& writer,
     }
     if (coding_ != Coding::identity) return write_encoded(piece, Deflater::Flush::sync, ec, by);
     write_body(piece, ec, by);
+}
+
+void ResponseStream::write_endless(const http::ResponseWriter& writer,
+                                   std::string_view piece,
+                                   std::error_code& ec,
+                                   Deadline by) {
+    write(writer, piece, ec, by);
+    if (!ec && framing_ == Framing::dropped) ec = failure_ = Errc::closed;
 }
 
 void ResponseStream::send(const http::ResponseWriter& writer,
@@ -152,6 +161,7 @@ void ResponseStream::send_file(
     File& file, std::uint64_t offset, std::uint64_t bytes, std::error_code& ec, Deadline by) {
     ec = failure_;
     bytes = std::min(bytes, left_);
+    limit_unsent();
     while (bytes > 0 && !ec) {
         failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
         const net::FileRange piece{offset, std::min<std::uint64_t>(bytes, sent_at_once)};
@@ -173,16 +183,26 @@ void ResponseStream::finish(const http::ResponseWriter& writer, std::error_code&
     if (ec) return;
     if (!started_) {
         // A HEAD request's answer that was not written says nothing about the body a GET would have had.
-        if (options_.compression && to_head_) choose_coding(writer, std::nullopt);
-        begin(writer, to_head_ || writer.headers.get("content-length") ? std::nullopt : std::optional{0U});
+        std::optional<std::uint64_t> known{0};
+        if (to_head_ || writer.headers.get("content-length")) known.reset();
+        if (options_.compression) choose_coding(writer, known);
+        if (coding_ != Coding::identity) known.reset();
+        begin(writer, known);
         write_body({}, ec, {});
+    }
+    if (framing_ == Framing::chunked && plain_left_.value_or(0) > 0 && !ec) {
+        note_shortness();
+        failure_ = ec = std::make_error_code(std::errc::operation_canceled);  // no last chunk: it is cut off
+        return;
     }
     if (coding_ != Coding::identity) write_encoded({}, Deflater::Flush::finish, ec, {});
     if (framing_ == Framing::chunked && !ec) finish_chunks(writer.trailers, ec);
-    if (framing_ == Framing::length && left_ > 0) {
-        log(Level::warning, "http: a handler wrote less than its Content-Length");
-        keep_alive_ = false;
-    }
+    if (framing_ == Framing::length && left_ > 0) note_shortness();
+}
+
+void ResponseStream::note_shortness() {
+    log(Level::warning, "http: a handler wrote less than its Content-Length");
+    keep_alive_ = false;
 }
 
 // --- the head -------------------------------------------------------------------------------------
@@ -204,6 +224,7 @@ void ResponseStream::begin(const http::ResponseWriter& writer, std::optional<std
     // Without a body of its own, a response announces the one it stands for.
     const bool take_announced = !known_length || writer.status == 304 || (to_head_ && announced.length);
     const bool encoded = coding_ != Coding::identity;  // then it is not the handler's to announce
+    if (encoded) plain_left_ = announced.length;
     append_framing(writer.status, take_announced && !encoded ? announced.length : known_length);
     if (!keep_alive_) {
         out_ += "Connection: close\r\n";
@@ -266,7 +287,7 @@ void ResponseStream::write_body(std::string_view piece, std::error_code& ec, Dea
             piece = {};
             break;
         case Framing::length:
-            piece = clipped(piece);
+            piece = clipped(piece, left_);
             break;
         case Framing::chunked:
             if (piece.empty()) break;  // an empty chunk would be the last
@@ -288,14 +309,18 @@ void ResponseStream::finish_chunks(const http::Headers& trailers, std::error_cod
     flush({}, {}, ec, {});
 }
 
-std::string_view ResponseStream::clipped(std::string_view piece) {
-    if (piece.size() > left_) {
+std::string_view ResponseStream::clipped(std::string_view piece, std::uint64_t& left) {
+    if (piece.size() > left) {
         log(Level::warning, "http: a handler wrote more than its Content-Length");
         keep_alive_ = false;
-        piece = piece.substr(0, left_);
+        piece = piece.substr(0, left);
     }
-    left_ -= piece.size();
+    left -= piece.size();
     return piece;
+}
+
+void ResponseStream::limit_unsent() {
+    if (!std::exchange(unsent_limited_, true)) transport_.limit_unsent(most_unsent);
 }
 
 void ResponseStream::flush(std::string_view piece,
@@ -305,8 +330,7 @@ void ResponseStream::flush(std::string_view piece,
     ec = failure_;
     if (ec) return out_.clear();
     failure_ = std::make_error_code(std::errc::operation_canceled);  // if we are killed half-way
-    if (piece.size() >= large_piece && !std::exchange(unsent_limited_, true))
-        transport_.limit_unsent(most_unsent);
+    if (piece.size() >= large_piece) limit_unsent();
     if (piece.size() <= (transport_.secure() ? joined_write_tls : joined_write)) {
         out_.append(piece).append(suffix);
         piece = suffix = {};

@@ -42,6 +42,8 @@ public:
     void start(const HttpHead&, const http::Request&, bool last) noexcept;
 
     void write(const http::ResponseWriter&, std::string_view piece, std::error_code& ec, Deadline by);
+    /// A piece of a body that may have no end: Errc::closed, for good, if the response has no body at all.
+    void write_endless(const http::ResponseWriter&, std::string_view piece, std::error_code& ec, Deadline by);
     void send(const http::ResponseWriter&, std::string_view whole, std::error_code& ec, Deadline by);
     void write_file(const http::ResponseWriter&,
                     File&,
@@ -83,9 +85,12 @@ private:
     Announced append_fields(const http::Headers&);
     void append_framing(int status, std::optional<std::uint64_t> length);
     void write_body(std::string_view piece, std::error_code& ec, Deadline by);
-    [[nodiscard]] std::string_view clipped(std::string_view piece);
+    /// Not more than is left of what the handler announced.
+    [[nodiscard]] std::string_view clipped(std::string_view piece, std::uint64_t& left);
+    void note_shortness();
     void send_file(File&, std::uint64_t offset, std::uint64_t bytes, std::error_code& ec, Deadline by);
     void finish_chunks(const http::Headers& trailers, std::error_code& ec);
+    void limit_unsent();
     void flush(std::string_view piece, std::string_view suffix, std::error_code& ec, Deadline by);
     std::size_t write_some(std::span<std::string_view> pieces, std::error_code& ec, Deadline by);
 
@@ -107,6 +112,7 @@ private:
     std::uint64_t sent_ = 0;
     Pace pace_;
     std::unique_ptr<Deflater> deflater_;
+    std::optional<std::uint64_t> plain_left_;  // of the length announced for what is sent encoded
     std::string encoded_;
     int status_ = 0;
     Framing framing_ = Framing::dropped;
