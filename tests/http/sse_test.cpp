@@ -1,3 +1,4 @@
+#include <grove/base/error.hpp>
 #include <grove/http/sse.hpp>
 
 #include "http/wire.hpp"
@@ -5,6 +6,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 using namespace std::chrono_literals;
 using grove::http::EventStream;
@@ -46,6 +48,24 @@ GROVE_TEST_REAL("no name or id breaks out of its line") {
         events.comment("x\ndata: y");
     }};
     CHECK(server.ask("GET / HTTP/1.0\r\n\r\n").ends_with("\r\n\r\n: x\n: data: y\n\n"));
+}
+
+GROVE_TEST_REAL("a HEAD request gets the head, and does not keep its handler") {
+    int handlers = 0;
+    TestServer server{[&](Request& request, ResponseWriter& response) {
+        EventStream events{response};
+        std::error_code ec;
+        while (!ec) events.send({.data = "tick"}, ec);
+        CHECK(ec == grove::Errc::closed);
+        ++handlers;
+        if (request.target == "/throws") events.comment();
+    }};
+    for (const auto target : {"/", "/throws"}) {
+        const auto head = server.ask("HEAD " + std::string{target} + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK(head.find("\r\nContent-Type: text/event-stream\r\n") != std::string::npos);
+        CHECK(head.ends_with("\r\n\r\n"));
+    }
+    CHECK(handlers == 2);
 }
 
 GROVE_TEST("a client that has gone is noticed") {

@@ -1,6 +1,10 @@
 #include <grove/http/sse.hpp>
 
+#include "http/access.hpp"
+#include "http/response_stream.hpp"
+
 #include <stdexcept>
+#include <system_error>
 
 namespace grove::http {
 
@@ -47,19 +51,23 @@ EventStream::EventStream(ResponseWriter& response) : response_{response} {
 }
 
 void EventStream::send(const ServerSentEvent& event, Deadline by) {
-    response_.write(text_of(event), by);
+    std::error_code ec;
+    send(event, ec, by);
+    if (ec) throw std::system_error{ec, "http: sending an event"};
 }
 
 void EventStream::send(const ServerSentEvent& event, std::error_code& ec, Deadline by) {
-    response_.write(text_of(event), ec, by);
+    detail::HttpAccess::stream(response_).write_endless(response_, text_of(event), ec, by);
 }
 
 void EventStream::comment(std::string_view text, Deadline by) {
-    response_.write(text_of_comment(text), by);
+    std::error_code ec;
+    comment(text, ec, by);
+    if (ec) throw std::system_error{ec, "http: sending a comment"};
 }
 
 void EventStream::comment(std::string_view text, std::error_code& ec, Deadline by) {
-    response_.write(text_of_comment(text), ec, by);
+    detail::HttpAccess::stream(response_).write_endless(response_, text_of_comment(text), ec, by);
 }
 
 }  // namespace grove::http

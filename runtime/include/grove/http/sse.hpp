@@ -20,7 +20,8 @@ struct ServerSentEvent {
 
 /// A response that goes on for as long as there are events (text/event-stream of the HTML standard). Each
 /// event leaves at once. A client that has gone is noticed when something is sent to it: send a comment now
-/// and then. One that does not read is stalled, as by ServerOptions.
+/// and then. One that does not read is stalled, as by ServerOptions. To a HEAD request nothing can be told:
+/// after the head, sending fails with Errc::closed.
 class EventStream {
 public:
     /// Requires: nothing was written before; the writer outlives this.
