@@ -3,11 +3,15 @@
 
 #include "http/wire.hpp"
 #include "io/scratch.hpp"
+#include "support/faulty_os.hpp"
 #include "support/grove_test.hpp"
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -243,6 +247,39 @@ GROVE_TEST_REAL("under a prefix, with a type and a cache control of one's own, i
     CHECK(field(response, "Cache-Control") == "max-age=60");
     CHECK(server.ask("GET /static/none HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 404 "));
     CHECK(server.ask("GET /a.odd HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 404 "));
+}
+
+GROVE_TEST_REAL("a prefix may end in a slash, and is a path or refused at once") {
+    Site site{{.prefix = "/a/b/"}};
+    CHECK(body_of(site.get("/a/b/digits.txt")) == "0123456789");
+    CHECK(body_of(site.get("/a/b/")) == "<p>top");
+    CHECK(field(site.get("/a/b/sub"), "Location") == "/a/b/sub/");
+    CHECK(site.status("/a/digits.txt") == 404);
+    for (const auto prefix : {"static", "/%zz", "http://a/static"})
+        CHECK_THROWS_AS((StaticFiles{site.root, {.prefix = prefix}}), std::invalid_argument);
+}
+
+GROVE_TEST_REAL("a file that cannot be opened for want of descriptors is not said to be missing") {
+    static grove::testing::FaultyOs system;  // outlives the pool threads
+    const grove::testing::OsScope scope{system};
+    Site site;
+    system.fail(grove::testing::Call::open_at, 1, EMFILE);
+    CHECK(site.status("/digits.txt") == 500);
+    CHECK(site.status("/digits.txt") == 200);
+}
+
+GROVE_TEST_REAL("of a large file only so much may wait in the system to be sent") {
+    static grove::testing::FaultyOs system;  // outlives the pool threads
+    const grove::testing::OsScope scope{system};
+    Site site;
+    put(site.root / "large.bin", std::string(1'000'000, 'x'));
+    const auto options_set_for = [&](std::string_view target) {
+        const int before = system.count(grove::testing::Call::set_option);
+        CHECK(site.status(target) == 200);
+        return system.count(grove::testing::Call::set_option) - before;
+    };
+    const int usual = options_set_for("/digits.txt");
+    CHECK(options_set_for("/large.bin") == usual + 1);  // TCP_NOTSENT_LOWAT
 }
 
 GROVE_TEST_REAL("a large file arrives whole, and its tag is weak when it is compressed") {

@@ -203,6 +203,11 @@ int FaultyOs::open(const char* path, int flags, mode_t mode) noexcept {
     return error ? -error : real_.open(path, flags, mode);
 }
 
+int FaultyOs::open_at(int directory, const char* path, int flags, std::uint64_t resolve) noexcept {
+    const int error = next(Call::open_at).error;
+    return error ? -error : real_.open_at(directory, path, flags, resolve);
+}
+
 ssize_t FaultyOs::read_at(
     int fd, const iovec* parts, std::size_t count, std::uint64_t offset, int flags) noexcept {
     const auto [error, kept] = next_vector(Call::read_at, parts, count);

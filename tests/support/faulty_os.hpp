@@ -40,6 +40,7 @@ enum class Call {
     reap_process,
     poll,
     open,
+    open_at,
     read_at,
     write_at,
     send_file,
@@ -111,6 +112,7 @@ public:
     int reap_process(int pidfd, siginfo_t*) noexcept override;
     int poll(pollfd*, nfds_t, Deadline) noexcept override;
     int open(const char* path, int flags, mode_t mode) noexcept override;
+    int open_at(int directory, const char* path, int flags, std::uint64_t resolve) noexcept override;
     ssize_t read_at(
         int fd, const iovec*, std::size_t count, std::uint64_t offset, int flags) noexcept override;
     ssize_t write_at(

@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 
@@ -91,8 +92,33 @@ std::uint64_t resolve_flags(SymbolicLinks links) noexcept {
     return RESOLVE_NO_MAGICLINKS;
 }
 
-int status_of(int error) noexcept {
-    return error == EACCES || error == EPERM ? 403 : 404;
+/// What to answer about a name that cannot be opened. Throws if that says nothing about the name: "404" would
+/// be believed.
+int status_of(int error, const std::string& path) {
+    switch (error) {
+        case EACCES:
+        case EPERM:
+            return 403;
+        case ENOENT:
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ELOOP:
+        case EXDEV:  // it leads out of the root
+        case ENXIO:  // a socket
+            return 404;
+        default:
+            throw std::system_error{error, std::generic_category(), "http: open " + path};
+    }
+}
+
+/// Without the slash at its end. Throws std::invalid_argument.
+std::vector<std::string> segments_of_prefix(const std::string& prefix) {
+    if (prefix.empty()) return {};
+    auto segments = detail::path_segments(prefix);
+    if (!prefix.starts_with('/') || !segments)
+        throw std::invalid_argument{"http: the prefix " + prefix + " is no path"};
+    if (segments->back().empty()) segments->pop_back();
+    return std::move(*segments);
 }
 
 /// Must not occur in what it bounds, so nobody may know it before.
@@ -131,12 +157,13 @@ struct StaticFiles::State {
                      std::string_view type,
                      ResponseWriter&) const;
 
-    /// Opens it; 0, or the status to answer. Blocks.
+    /// Opens it; 0, or the status to answer. Throws as status_of(). Blocks.
     int find(const std::string& path, Found&) const;
     [[nodiscard]] std::string_view type_of(std::string_view name) const;
 
-    StaticOptions options;
-    detail::UniqueFd root;
+    const StaticOptions options;
+    const std::vector<std::string> prefix;
+    const detail::UniqueFd root;
 };
 
 namespace {
@@ -150,7 +177,7 @@ int open_root(const std::filesystem::path& root) {
 }  // namespace
 
 StaticFiles::State::State(const std::filesystem::path& at, const StaticOptions& wanted)
-    : options{wanted}, root{open_root(at)} {}
+    : options{wanted}, prefix{segments_of_prefix(wanted.prefix)}, root{open_root(at)} {}
 
 int StaticFiles::State::find(const std::string& path, Found& found) const {
     const char* const name = path.empty() ? "." : path.c_str();
@@ -163,10 +190,10 @@ int StaticFiles::State::find(const std::string& path, Found& found) const {
                                 }};
         fd = detail::perform(call);
     }
-    if (fd < 0) return status_of(static_cast<int>(-fd));
+    if (fd < 0) return status_of(static_cast<int>(-fd), name);
     Found opened{.fd = detail::UniqueFd{static_cast<int>(fd)}};
     const int result = detail::os().status(opened.fd.get(), "", AT_EMPTY_PATH, &opened.status);
-    if (result < 0) return status_of(-result);
+    if (result < 0) return status_of(-result, name);
     if (!opened.is_directory() && !opened.is_file()) return 404;
     std::swap(found.status, opened.status);
     found.fd = std::move(opened.fd);
@@ -190,14 +217,10 @@ void StaticFiles::State::serve(Request& request, ResponseWriter& response) const
     }
     const auto segments = detail::path_segments(request.target);
     if (!segments) return answer_plainly(response, 400);
-    const auto prefix = detail::path_segments(options.prefix.empty() ? "/" : options.prefix).value();
-    const std::size_t skipped = options.prefix.empty() ? 0 : prefix.size();
-    if (segments->size() <= skipped ||
-        !std::equal(
-            prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(skipped), segments->begin())) {
+    if (segments->size() <= prefix.size() || !std::equal(prefix.begin(), prefix.end(), segments->begin())) {
         return answer_plainly(response, 404);
     }
-    const auto path = relative_path(std::span{*segments}.subspan(skipped));
+    const auto path = relative_path(std::span{*segments}.subspan(prefix.size()));
     if (!path) return answer_plainly(response, 404);
 
     Found found;

@@ -33,10 +33,12 @@ struct StaticOptions {
 ///
 /// A name that is no plain one (a segment "..", ".", or empty, with a slash, a backslash or a NUL in it) is
 /// 404, and the system itself (openat2) keeps the look-up under the root, whatever happens to the links in it
-/// meanwhile. What is in the page cache is served without waiting; the rest as by File.
+/// meanwhile. What cannot be opened for want of something (descriptors, memory) throws, which is answered
+/// 500. What is in the page cache is served without waiting; the rest as by File.
 class StaticFiles {
 public:
-    /// Throws std::system_error if the root is no directory that can be opened.
+    /// Throws std::system_error if the root is no directory that can be opened, std::invalid_argument if the
+    /// prefix is no path.
     explicit StaticFiles(const std::filesystem::path& root, const StaticOptions& = {});
     StaticFiles(StaticFiles&&) noexcept;
     StaticFiles& operator=(StaticFiles&&) noexcept;
