@@ -10,8 +10,10 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -110,6 +112,18 @@ GROVE_TEST_REAL("what is no WebSocket's opening is 426, and the handler goes no 
         "GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     CHECK(old.find(" 426 Upgrade Required\r\n") != std::string::npos);
+    for (const auto fields : {"13\r\nSec-WebSocket-Key: x",
+                              "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=",
+                              "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==dGhl",
+                              "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q==",
+                              "12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                              "13, 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}) {
+        const auto odd = server.server.ask(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+            "websocket\r\nSec-WebSocket-Version: " +
+            std::string{fields} + "\r\n\r\n");
+        CHECK_MESSAGE(odd.starts_with("HTTP/1.1 426 "), fields);
+    }
     CHECK_FALSE(reached);
 }
 
@@ -175,6 +189,16 @@ GROVE_TEST_REAL("closing says why, to both sides") {
     std::error_code ec;
     socket.send("more", ec);
     CHECK(ec);
+}
+
+GROVE_TEST_REAL("a code that must not be on the wire is not sent") {
+    Talking server{&echo};
+    auto socket = server.connect();
+    for (const int code : {0, 999, 1004, 1005, 1006, 1014, 1015, 2999, 5000})
+        CHECK_THROWS_AS(socket.close(static_cast<std::uint16_t>(code)), std::invalid_argument);
+    socket.send("still there");
+    CHECK(socket.receive(patience)->data == "still there");
+    socket.close(3000);
 }
 
 GROVE_TEST_REAL("close() while another greenlet receives makes that one return") {

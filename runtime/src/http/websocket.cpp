@@ -55,6 +55,20 @@ std::error_code cancelled() noexcept {
     return std::make_error_code(std::errc::operation_canceled);
 }
 
+/// Sixteen bytes in base64. Beast takes anything that is not longer.
+bool is_key(std::string_view text) noexcept {
+    const auto is_digit = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' ||
+               c == '/';
+    };
+    return text.size() == 24 && text.ends_with("==") && std::ranges::all_of(text.substr(0, 22), is_digit);
+}
+
+/// Others are not in use, or say what nobody said (RFC 6455, 7.4): whoever gets them has to complain.
+bool may_be_sent(std::uint16_t code) noexcept {
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1013) || (code >= 3000 && code <= 4999);
+}
+
 beast_http::request<beast_http::empty_body> for_beast(const http::Request& request) {
     beast_http::request<beast_http::empty_body> copy;
     copy.method_string(view(request.method));
@@ -264,6 +278,7 @@ void WebSocketState::ping(std::string_view payload, std::error_code& ec) {
 
 void WebSocketState::close(std::uint16_t code, std::string_view reason, std::error_code& ec) {
     if (reason.size() > most_reason) throw std::invalid_argument{"WebSocket: a reason has at most 123 bytes"};
+    if (!may_be_sent(code)) throw std::invalid_argument{"WebSocket: that is no code to close with"};
     ec.clear();
     if (closed_ || broken_ || wire().finished) return;
     send_close_frame(code, reason, ec);
@@ -323,7 +338,8 @@ bool WebSocket::is_upgrade(const Request& request) noexcept {
         return value && detail::list_contains(*value, element);
     };
     return request.method == "GET" && has("connection", "upgrade") && has("upgrade", "websocket") &&
-           has("sec-websocket-version", "13") && request.headers.get("sec-websocket-key");
+           request.headers.get("sec-websocket-version") == "13" &&
+           detail::is_key(request.headers.get("sec-websocket-key").value_or(""));
 }
 
 WebSocket WebSocket::accept(Request& request, ResponseWriter& response, const WebSocketOptions& options) {

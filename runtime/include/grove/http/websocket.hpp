@@ -91,7 +91,8 @@ public:
 
     /// Says that we close, and why: 1000 is the good end; 3000 to 4999 are for applications. If no other
     /// greenlet receives, waits for the other side to say so, too; throws errc::timed_out if it does not by
-    /// close_timeout. reason: 123 bytes at most, or std::invalid_argument. Blocks.
+    /// close_timeout. reason: 123 bytes at most. std::invalid_argument if it is longer, or the code is none
+    /// that can be sent (1000 to 1003, 1007 to 1013, 3000 to 4999). Blocks.
     void close(std::uint16_t code = 1000, std::string_view reason = "");
     void close(std::uint16_t code, std::string_view reason, std::error_code& ec);  ///< Blocks.
 
