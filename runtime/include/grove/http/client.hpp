@@ -116,6 +116,8 @@ class Client {
 public:
     /// Throws std::invalid_argument if the proxy, or the environment's, is no http:// URL.
     explicit Client(const ClientOptions& = {});
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
     ~Client();  ///< Requests and bodies under way end with Errc::closed.
 
     /// A status of 4xx or 5xx is a response, not an error. Throws errc::invalid_argument (the URL), a
