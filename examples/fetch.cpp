@@ -2,6 +2,7 @@
 // says on stderr how far it is. Follows redirects; https too.
 #include <grove/http/client.hpp>
 #include <grove/io/file.hpp>
+#include <grove/io/pipe.hpp>
 #include <grove/io/stream.hpp>
 
 #include "program.hpp"
@@ -19,16 +20,18 @@ namespace {
 
 constexpr auto longest_silence = 60s;
 
-template <class Put>
-void fetch(grove::http::Client& client, const std::string& url, Put put) {
+/// open: makes what is written to, once there is something to write.
+template <class Open>
+void fetch(grove::http::Client& client, const std::string& url, Open open) {
     auto response = client.open({.url = url}, longest_silence);
     if (response.status() != 200) {
         throw std::runtime_error{"GET " + response.url() + ": status " + std::to_string(response.status())};
     }
+    auto out = open();
     std::uint64_t done = 0;
     std::array<std::byte, 16 * 1024> piece;
     while (const auto n = response.read_some(piece, longest_silence)) {
-        put(std::span{piece}.first(n));
+        grove::write(out, std::span{piece}.first(n));
         done += n;
         std::cerr << '\r' << done;
         if (const auto length = response.length()) std::cerr << " of " << *length;
@@ -48,12 +51,7 @@ int main(int argc, char** argv) {
 
     return run_program(app, argc, argv, [&] {
         grove::http::Client client{{.tls = grove::net::TlsContext::client({.ca_file = authority})}};
-        if (output.empty()) {
-            return fetch(client, url, [](std::span<const std::byte> piece) {
-                std::cout.write(reinterpret_cast<const char*>(piece.data()), std::ssize(piece));
-            });
-        }
-        auto file = grove::File::open(output, grove::OpenMode::write);
-        fetch(client, url, [&](std::span<const std::byte> piece) { grove::write(file, piece); });
+        if (output.empty()) return fetch(client, url, &grove::standard_output);
+        fetch(client, url, [&] { return grove::File::open(output, grove::OpenMode::write); });
     });
 }

@@ -50,7 +50,11 @@ fetches "$site/numbers.txt" "$work/www/numbers.txt"
 fetches "$site/folder" "$work/www/folder/index.html" # by a redirect to "folder/"
 grep -q "^from $site/folder/$" "$work/said" || fail "$(cat "$work/said")"
 expect "stdout" "$("$bin/fetch" "$site/folder/" 2>/dev/null)" "in the folder"
-refuses "status 404" fetch "$site/none"
+echo kept >"$work/kept"
+refuses "status 404" fetch "$site/none" --output "$work/kept"
+expect "a file that was there" "$(cat "$work/kept")" kept
+if "$bin/fetch" "$site/numbers.txt" >/dev/full 2>"$work/said"; then fail "a full disk went unnoticed"; fi
+tail -1 "$work/said" | grep -q "fetch: .*No space left on device" || fail "a full disk: $(cat "$work/said")"
 refuses "mailto:me: Protocol not supported\|Invalid argument" fetch mailto:me
 if [[ -n $nginx ]]; then
     fetches "$site/moved" "$work/www/numbers.txt"
