@@ -34,7 +34,8 @@ class Browser:
     def __init__(self, program, profile):
         commands, self.commands = os.pipe()
         self.answers, answers = os.pipe()
-        options = ["--headless", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+        options = ["--headless", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}",
+                   "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
         if os.geteuid() == 0:
             options.append("--no-sandbox")
         script = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'

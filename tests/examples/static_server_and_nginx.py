@@ -2,7 +2,7 @@
 """static_server_and_nginx.py BIN: asks static_server and nginx, which serve the same files, the same things by curl.
 
 What they answer must agree: status, body and the fields that matter. Where they do not, RFC 9110 decides, and the
-case says how. With --table it prints what was asked and answered.
+case says how. Our answers to HEAD have all fields of those to GET, and nginx's status. With --table it prints what was asked and answered.
 """
 
 import gzip
@@ -143,8 +143,8 @@ def start_grove(binaries, root):
     return server, int(server.stdout.readline().rsplit(":", 1)[1])
 
 
-def ask(port, arguments, path):
-    """The status, the fields that matter, and the body, in a form that can be compared."""
+def answer(port, arguments, path):
+    """The status, all fields, and the body."""
     with tempfile.NamedTemporaryFile() as head, tempfile.NamedTemporaryFile() as body:
         subprocess.run(["curl", "-sS", "-m", "20", "-D", head.name, "-o", body.name, *arguments,
                         f"http://127.0.0.1:{port}{path}"], check=True)
@@ -152,6 +152,12 @@ def ask(port, arguments, path):
         contents = b"" if "-I" in arguments else open(body.name, "rb").read()
     status = lines[0].split()[1]
     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    return status, fields, contents
+
+
+def ask(port, arguments, path):
+    """The status, the fields that matter, and the body, in a form that can be compared."""
+    status, fields, contents = answer(port, arguments, path)
     etag = fields.get("etag", "")
     kept = {name: fields[name] for name in FIELDS if name in fields}
     kept["etag"] = "weak" if etag.startswith("W/") else "strong" if etag else "none"
@@ -171,6 +177,14 @@ def ask(port, arguments, path):
     kept.setdefault("vary", "-")
     if kept.get("content-encoding") != "gzip": kept.pop("vary")  # nginx says it only where it compressed, or might
     return status, kept, hashlib.sha256(contents).hexdigest()[:8]
+
+
+def heads(port, arguments, path):
+    """Status and fields by GET and by HEAD, but for those that depend on the moment, or on a body that is coded only for GET."""
+    for method in ([], ["-I"]):
+        status, fields, _ = answer(port, method + arguments, path)
+        of_body = ("content-length", "transfer-encoding") if "content-encoding" in fields else ()
+        yield status, {name: value for name, value in fields.items() if name not in ("", "date", *of_body)}
 
 
 def with_etag(arguments, etag):
@@ -199,6 +213,11 @@ def main():
                 same = answers[0] == answers[1]
                 if table: print(f"{what:<30} {answers[0][0]}  {answers[1][0]}  {'same' if same else 'DIFFERENT'}")
                 if not same: faults.append(f"{what}:\n  grove {answers[0]}\n  nginx {answers[1]}")
+                if {"-I", "-r", "-X"} & set(arguments) or "Range:" in " ".join(arguments): continue  # a range is for GET
+                (by_get, by_head), (_, their_head) = (tuple(heads(port, with_etag(arguments, etag_of(port, path)), path)) for port in (our_port, nginx_port))
+                same = by_get == by_head and by_head[0] == their_head[0]
+                if table: print(f"{'  by HEAD':<30} {by_head[0]}  {their_head[0]}  {'same' if same else 'DIFFERENT'}")
+                if not same: faults.append(f"{what}:\n  GET  {by_get}\n  HEAD {by_head}\n  nginx {their_head}")
             for what, arguments, path, expected, why in DIFFER:
                 status, theirs = (ask(port, with_etag(arguments, etag_of(port, path)), path)[0] for port in (our_port, nginx_port))
                 if table: print(f"{what:<30} {status}  {theirs}  RFC 9110, {why}")
