@@ -1,10 +1,9 @@
 #include "links.hpp"
 
+#include "character_references.hpp"
 #include "text.hpp"
 
 #include <array>
-#include <charconv>
-#include <cstdint>
 #include <optional>
 
 namespace crawler {
@@ -24,6 +23,7 @@ private:
 };
 
 constexpr CharSet spaces{" \t\n\f\r"};
+constexpr CharSet spaces_and_slashes{" \t\n\f\r/"};
 constexpr CharSet element_ends{" \t\n\f\r/>"};
 constexpr CharSet attribute_ends{" \t\n\f\r/>="};
 constexpr CharSet value_ends{" \t\n\f\r>"};
@@ -31,115 +31,64 @@ constexpr CharSet value_ends{" \t\n\f\r>"};
 bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_letter_or_digit(char c) {
-    return is_letter(c) || (c >= '0' && c <= '9');
-}
-
-// --- character references ---------------------------------------------------------------------------
-
-void append_utf8(std::string& text, std::uint32_t code) {
-    const auto tail = [code](int shift) { return static_cast<char>(0x80 | (code >> shift & 0x3f)); };
-    if (code < 0x80) {
-        text += static_cast<char>(code);
-    } else if (code < 0x800) {
-        text += {static_cast<char>(0xc0 | code >> 6), tail(0)};
-    } else if (code < 0x10000) {
-        text += {static_cast<char>(0xe0 | code >> 12), tail(6), tail(0)};
-    } else {
-        text += {static_cast<char>(0xf0 | code >> 18), tail(12), tail(6), tail(0)};
-    }
-}
-
-struct Reference {
-    std::string_view name;
-    std::uint32_t code;
-};
-
-/// Those that URLs are written with; of the two thousand others HTML knows, none belongs into one.
-constexpr std::array references{Reference{"amp", '&'},
-                                Reference{"lt", '<'},
-                                Reference{"gt", '>'},
-                                Reference{"quot", '"'},
-                                Reference{"apos", '\''}};
-
-/// What text, which follows an '&', stands for; takes it off text. nullopt: an '&' that means itself.
-std::optional<std::uint32_t> take_reference(std::string_view& text) {
-    if (text.starts_with('#')) {
-        const bool hex = text.size() > 1 && lower(text[1]) == 'x';
-        const std::string_view digits = text.substr(hex ? 2 : 1);
-        std::uint32_t code = 0;
-        const auto [end, error] =
-            std::from_chars(digits.data(), digits.data() + digits.size(), code, hex ? 16 : 10);
-        if (error != std::errc{} || code == 0 || code > 0x10ffff) return std::nullopt;
-        text = digits.substr(static_cast<std::size_t>(end - digits.data()));
-        if (text.starts_with(';')) text.remove_prefix(1);
-        return code;
-    }
-    for (const auto& [name, code] : references) {
-        if (!text.starts_with(name)) continue;
-        const std::string_view rest = text.substr(name.size());
-        if (rest.starts_with(';')) {
-            text = rest.substr(1);
-            return code;
-        }
-        // Without the semicolon "?a=1&lt=2" is a query, not a reference.
-        if (!rest.empty() && (rest[0] == '=' || is_letter_or_digit(rest[0]))) return std::nullopt;
-        text = rest;
-        return code;
-    }
-    return std::nullopt;
-}
-
-std::string without_references(std::string_view text) {
-    std::string plain;
-    for (;;) {
-        const std::size_t at = text.find('&');
-        plain += text.substr(0, at);
-        if (at == text.npos) return plain;
-        text.remove_prefix(at + 1);
-        if (const auto code = take_reference(text)) {
-            append_utf8(plain, *code);
-        } else {
-            plain += '&';
-        }
-    }
-}
 
 // --- tags -------------------------------------------------------------------------------------------
 
-enum class Element { other, link_by_href, link_by_src, base, head_link, meta };
+enum class Element { other, link_by_href, link_by_src, base, head_link, meta, foreign, inert };
+
+enum class Content {
+    markup,
+    text,      // a '<' in it opens nothing, until the element's own end tag comes
+    the_rest,  // the same, and nothing ends it
+};
 
 struct Kind {
     std::string_view name;
-    Element element;
+    Element element = Element::other;
+    Content content = Content::markup;
 };
 constexpr std::array kinds{Kind{"a", Element::link_by_href},
                            Kind{"area", Element::link_by_href},
                            Kind{"frame", Element::link_by_src},
-                           Kind{"iframe", Element::link_by_src},
+                           Kind{"iframe", Element::link_by_src, Content::text},
                            Kind{"base", Element::base},
                            Kind{"link", Element::head_link},
-                           Kind{"meta", Element::meta}};
+                           Kind{"meta", Element::meta},
+                           Kind{"svg", Element::foreign},
+                           Kind{"math", Element::foreign},
+                           Kind{"template", Element::inert},
+                           Kind{"script", Element::other, Content::text},
+                           Kind{"style", Element::other, Content::text},
+                           Kind{"textarea", Element::other, Content::text},
+                           Kind{"title", Element::other, Content::text},
+                           Kind{"xmp", Element::other, Content::text},
+                           Kind{"noembed", Element::other, Content::text},
+                           Kind{"noframes", Element::other, Content::text},
+                           Kind{"plaintext", Element::other, Content::the_rest}};
+constexpr Kind other{""};
 
-Element element_of(std::string_view name) {
+const Kind& kind_of(std::string_view name) {
     for (const auto& kind : kinds) {
-        if (is_word(name, kind.name)) return kind.element;
+        if (name.size() == kind.name.size() && is_word(name, kind.name)) return kind;
     }
-    return Element::other;
+    return other;
 }
 
 /// Those that may say something; the first of a name counts.
 struct Attributes {
-    std::optional<std::string_view> href{}, src{}, rel{}, name{}, content{}, http_equiv{}, charset{};
+    std::optional<std::string_view> href{}, xlink{}, src{}, rel{}, name{}, content{}, http_equiv{}, charset{},
+        shadow{};
 
     [[nodiscard]] std::optional<std::string_view>* find(std::string_view attribute) {
         if (is_word(attribute, "href")) return &href;
+        if (is_word(attribute, "xlink:href")) return &xlink;
         if (is_word(attribute, "src")) return &src;
         if (is_word(attribute, "rel")) return &rel;
         if (is_word(attribute, "name")) return &name;
         if (is_word(attribute, "content")) return &content;
         if (is_word(attribute, "http-equiv")) return &http_equiv;
         if (is_word(attribute, "charset")) return &charset;
+        if (is_word(attribute, "shadowrootmode")) return &shadow;
         return nullptr;
     }
 };
@@ -174,13 +123,17 @@ std::string_view refresh_target(std::string_view content) {
     return to.substr(1, to.find(to[0], 1) - 1);
 }
 
-/// Elements whose content is text: a '<' in it opens nothing, until their own end tag comes.
-constexpr std::array<std::string_view, 8> text_elements = {
-    "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"};
+/// A start or an end tag.
+struct Tag {
+    Attributes attributes{};
+    bool closes_itself = false;  ///< "<a/>", which HTML does not mind
+    bool is_whole = false;       ///< the page does not end in it
+};
 
 class TagReader {
 public:
-    TagReader(std::string_view html, std::string_view product) : rest_{html}, product_{product} {}
+    TagReader(std::string_view html, std::string_view product, Syntax syntax)
+        : rest_{html}, product_{product}, is_xml_{syntax == Syntax::xml} {}
 
     PageLinks read() && {
         while (to_next_tag()) read_markup();
@@ -193,8 +146,11 @@ private:
         const std::size_t at = rest_.find(end);
         skip(at == rest_.npos ? at : at + end.size());
     }
-    void skip_spaces_and(char other) {
-        while (!rest_.empty() && (spaces.has(rest_[0]) || rest_[0] == other)) rest_.remove_prefix(1);
+    void skip_spaces() { take_while(spaces); }
+    std::string_view take_while(const CharSet& members) {
+        std::size_t size = 0;
+        while (size < rest_.size() && members.has(rest_[size])) ++size;
+        return take(size);
     }
     /// Takes what comes before the first of these, or all.
     std::string_view take_until(const CharSet& ends) {
@@ -216,32 +172,41 @@ private:
     }
     void read_markup();
     void read_comment();
-    void read_tag(Element element);
+    Tag read_tag(Element);
     std::string_view read_value();
+    void enter(const Kind&, const Attributes&);
+    void leave(std::string_view name);
     void skip_text_of(std::string_view element);
-    void keep(Element element, const Attributes& attributes);
-    void keep_link(std::optional<std::string_view> to, const Attributes& attributes);
-    void keep_meta(const Attributes& attributes);
+    void keep(Element, const Attributes&);
+    void keep_link(std::optional<std::string_view> to, const Attributes&);
+    void keep_meta(const Attributes&);
 
     std::string_view rest_;
     std::string_view product_;
-    PageLinks found_;
+    bool is_xml_;
+    std::size_t foreign_ = 0;        // open svg and math elements: XML's rules hold in there
+    std::vector<bool> templates_{};  // the open ones; true: what is in there is no part of the page
+    std::size_t inert_ = 0;          // how many of them
+    PageLinks found_{};
 };
 
 /// What follows a '<'.
 void TagReader::read_markup() {
     if (rest_.starts_with("!--")) return read_comment();
+    if ((is_xml_ || foreign_ > 0) && rest_.starts_with("![CDATA[")) return skip_past("]]>");
     if (rest_.starts_with('!') || rest_.starts_with('?')) return skip_past(">");
     const bool is_end = rest_.starts_with('/');
     if (is_end) skip(1);
     if (rest_.empty() || !is_letter(rest_[0])) return is_end ? skip_past(">") : void();
 
     const std::string_view name = take_until(element_ends);
-    read_tag(is_end ? Element::other : element_of(name));
-    if (is_end) return;
-    for (const auto element : text_elements) {
-        if (is_word(name, element)) skip_text_of(element);
-    }
+    if (is_end) return leave(name);
+    const Kind& kind = kind_of(name);
+    const Tag tag = read_tag(kind.element);
+    if (!tag.is_whole) return;
+    if (inert_ == 0) keep(kind.element, tag.attributes);
+    const bool may_close = is_xml_ || foreign_ > 0 || kind.element == Element::foreign;
+    if (!may_close || !tag.closes_itself) enter(kind, tag.attributes);
 }
 
 void TagReader::read_comment() {
@@ -257,30 +222,34 @@ void TagReader::read_comment() {
     rest_ = {};
 }
 
-/// The attributes, to the '>' that ends the tag. A tag the page ends in does not count.
-void TagReader::read_tag(Element element) {
-    Attributes attributes;
+/// The attributes, to the '>' that ends the tag. Those of other elements say nothing.
+Tag TagReader::read_tag(Element element) {
+    Tag tag;
     for (;;) {
-        skip_spaces_and('/');
-        if (rest_.empty()) return;
+        const std::string_view between = take_while(spaces_and_slashes);
+        if (rest_.empty()) return tag;
+        tag.closes_itself = between.ends_with('/');
         if (rest_[0] == '>') break;
         const std::string_view start = rest_;
         const std::size_t first = rest_[0] == '=';  // a name may begin with it
         skip(first);
         const std::string_view name = start.substr(0, first + take_until(attribute_ends).size());
-        skip_spaces_and(' ');
-        if (!rest_.starts_with('=')) continue;
-        skip(1);
-        const std::string_view value = read_value();
+        skip_spaces();
+        std::string_view value;
+        if (rest_.starts_with('=')) {
+            skip(1);
+            value = read_value();
+        }
         if (element == Element::other) continue;
-        if (auto* attribute = attributes.find(name); attribute && !*attribute) *attribute = value;
+        if (auto* attribute = tag.attributes.find(name); attribute && !*attribute) *attribute = value;
     }
     skip(1);
-    keep(element, attributes);
+    tag.is_whole = true;
+    return tag;
 }
 
 std::string_view TagReader::read_value() {
-    skip_spaces_and(' ');
+    skip_spaces();
     if (rest_.empty() || rest_[0] == '>') return {};
     const char quote = rest_[0];
     if (quote != '"' && quote != '\'') return take_until(value_ends);
@@ -290,25 +259,60 @@ std::string_view TagReader::read_value() {
     return value;
 }
 
-/// To the end tag of a text element, which the caller reads like any other.
-void TagReader::skip_text_of(std::string_view element) {
-    while (to_next_tag()) {
-        if (!rest_.starts_with('/') || !is_word(rest_.substr(1, element.size()), element)) continue;
-        const std::string_view after = rest_.substr(1 + element.size());
-        if (!after.empty() && !spaces.has(after[0]) && after[0] != '/' && after[0] != '>') continue;
-        skip(1 + element.size());
-        return read_tag(Element::other);
+/// After the start tag of an element that has content.
+void TagReader::enter(const Kind& kind, const Attributes& attributes) {
+    if (kind.element == Element::foreign) ++foreign_;
+    if (kind.element == Element::inert) {
+        templates_.push_back(!attributes.shadow);  // a declared shadow tree is shown where it stands
+        inert_ += templates_.back();
     }
-    rest_ = {};
+    if (kind.content == Content::text) skip_text_of(kind.name);
+    if (kind.content == Content::the_rest) rest_ = {};
+}
+
+void TagReader::leave(std::string_view name) {
+    (void)read_tag(Element::other);
+    if (foreign_ == 0 && templates_.empty()) return;
+    const Element element = kind_of(name).element;
+    if (element == Element::foreign && foreign_ > 0) --foreign_;
+    if (element == Element::inert && !templates_.empty()) {
+        inert_ -= templates_.back();
+        templates_.pop_back();
+    }
+}
+
+/// Past the end tag of a text element. A comment in a script may hide a whole script, whose end tag does not
+/// count: "<script><!-- <script></script> --></script>".
+void TagReader::skip_text_of(std::string_view element) {
+    bool in_comment = false;
+    bool in_hidden = false;
+    while (!rest_.empty()) {
+        if (take(rest_.find('<')).find("-->") != rest_.npos) in_comment = in_hidden = false;
+        skip(1);
+        if (element == "script" && rest_.starts_with("!--")) in_comment = true;
+        const bool is_end = rest_.starts_with('/');
+        const std::string_view tag = rest_.substr(is_end);
+        if (!is_word(tag.substr(0, element.size()), element)) continue;
+        const std::string_view after = tag.substr(element.size());
+        if (after.empty() || !element_ends.has(after[0])) continue;
+        if (is_end && !in_hidden) {
+            rest_ = after;
+            (void)read_tag(Element::other);
+            return;
+        }
+        in_hidden = in_comment && !is_end;
+    }
 }
 
 void TagReader::keep(Element element, const Attributes& attributes) {
     const auto& href = attributes.href;
     switch (element) {
         case Element::other:
+        case Element::foreign:
+        case Element::inert:
             return;
         case Element::link_by_href:
-            return keep_link(href, attributes);
+            return keep_link(href || foreign_ == 0 ? href : attributes.xlink, attributes);
         case Element::link_by_src:
             return keep_link(attributes.src, attributes);
         case Element::base:
@@ -348,47 +352,10 @@ void TagReader::keep_meta(const Attributes& attributes) {
     }
 }
 
-// --- sitemaps ---------------------------------------------------------------------------------------
-
-/// False, and nothing is left, if it is not there.
-bool take_past(std::string_view& xml, std::string_view mark) {
-    const std::size_t at = xml.find(mark);
-    xml.remove_prefix(at == xml.npos ? xml.size() : at + mark.size());
-    return at != xml.npos;
-}
-
-/// What an element says, up to the next tag; nullopt: the sitemap ends in it.
-std::optional<std::string> take_text(std::string_view& xml) {
-    constexpr std::string_view literal = "<![CDATA[";
-    constexpr std::string_view end = "]]>";
-    const std::string_view all = xml;
-    const std::string_view text = stripped(all.substr(0, all.find('<')));
-    xml.remove_prefix(std::min(all.find('<'), all.size()));
-    if (xml.empty()) return std::nullopt;
-    if (!text.empty() || !xml.starts_with(literal)) return without_references(text);
-    xml.remove_prefix(literal.size());
-    const std::string_view inside = xml.substr(0, xml.find(end));
-    if (!take_past(xml, end)) return std::nullopt;
-    xml.remove_prefix(std::min(xml.find('<'), xml.size()));
-    return std::string{stripped(inside)};
-}
-
 }  // namespace
 
-PageLinks links_of(std::string_view html, std::string_view product) {
-    return TagReader{html, product}.read();
-}
-
-PageLinks links_of_sitemap(std::string_view xml) {
-    PageLinks found;
-    while (take_past(xml, "<loc")) {
-        if (xml.empty() || (xml[0] != '>' && !spaces.has(xml[0]))) continue;
-        take_until(xml, '>');
-        if (auto text = take_text(xml); text && xml.starts_with("</loc")) {
-            found.links.push_back({std::move(*text)});
-        }
-    }
-    return found;
+PageLinks links_of(std::string_view html, std::string_view product, Syntax syntax) {
+    return TagReader{html, product, syntax}.read();
 }
 
 bool has_directive(std::string_view list, std::string_view word) {

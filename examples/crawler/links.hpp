@@ -11,7 +11,8 @@ struct Link {
     bool nofollow = false;  ///< its rel says that it is not to be followed
 };
 
-/// What a page says about others, as written there but for character references (&amp;), which are resolved.
+/// What a page says about others, as written there but for character references ("&amp;"), which are
+/// resolved.
 struct PageLinks {
     std::string base{};         ///< of <base href>; empty without one
     std::vector<Link> links{};  ///< of a, area, frame and iframe, and a refresh, in the order of the page
@@ -20,12 +21,17 @@ struct PageLinks {
     std::string robots{};       ///< of <meta name=robots>, or of one that names our product
 };
 
-/// Reads the tags of a page as a browser's tokenizer does: no link is found in a comment, a script or another
-/// attribute's value, whatever is there, and no malformed tag ends the search. product: in lower case.
-///
-/// It builds no tree, for where a link stands does not matter: building one costs 50 ns per byte in gumbo,
-/// and that would be nine tenths of the time of a crawl.
-[[nodiscard]] PageLinks links_of(std::string_view html, std::string_view product = {});
+enum class Syntax {
+    html,
+    xml,  ///< of XHTML: an element may close itself, and there are CDATA sections
+};
+
+/// Reads the tags of a page as a browser's tokenizer does: no link is found in a comment, a script, a
+/// template or another attribute's value, whatever is there, and no malformed tag ends the search. product:
+/// in lower case. It builds no tree, for where a link stands does not matter (runtime/decisions/0015).
+[[nodiscard]] PageLinks links_of(std::string_view html,
+                                 std::string_view product = {},
+                                 Syntax syntax = Syntax::html);
 
 /// The links in UTF-8, as a browser sends them, if the page is in another known charset.
 void recode(PageLinks& page, const std::string& charset);

@@ -34,8 +34,10 @@ std::string charset_of(std::string_view content_type) {
     return at == content_type.npos ? "" : std::string{content_type.substr(at + std::size("charset=") - 1)};
 }
 
+constexpr const char* xhtml = "application/xhtml+xml";
+
 bool is_html(const std::string& type) {
-    return type.empty() || type == "text/html" || type == "application/xhtml+xml";
+    return type.empty() || type == "text/html" || type == xhtml;
 }
 
 bool is_sitemap(std::string_view body) {
@@ -170,7 +172,8 @@ void Visitor::take_page(Visit& visit) {
         // it.
         parsed = grove::offload([&] {
             Parsed result;
-            if (html) result.links = links_of(visit.body, product_);
+            const Syntax syntax = visit.type == xhtml ? Syntax::xml : Syntax::html;
+            if (html) result.links = links_of(visit.body, product_, syntax);
             if (sitemap) result.links = links_of_sitemap(visit.body);
             const std::string charset = charset_of(visit.headers.get("Content-Type").value_or(""));
             if (html) recode(result.links, charset.empty() ? result.links.charset : charset);

@@ -63,6 +63,67 @@ TEST_CASE("broken HTML") {
     }
 }
 
+TEST_CASE("what is text, whatever it looks like") {
+    const auto words = [](const std::string& html) { return words_of(links_of(html)); };
+    // A comment in a script hides another one.
+    CHECK(words("<script><!-- <script></script> <a href=no> --></script><a href=a>"
+                "<script><!-- <script></script> <a href=no> </script> <a href=b>--><script><!--</script><a "
+                "href=c>"
+                "<script><!--><script></script><a href=d>") == Words{"a", "b", "c", "d"});
+    CHECK(
+        words(
+            "<style><!--</style><a href=a><title><!--</title/><a href=b><textarea><style></textarea>"
+            "<a href=c><iframe src=d><a href=no></iframe><noscript><a href=e></noscript><noembed><a href=no>"
+            "</noembed><plaintext><a href=no></plaintext><a href=no>") == Words{"a", "b", "c", "d", "e"});
+    // HTML has no CDATA, and no element that closes itself.
+    CHECK(words("<![CDATA[ <a href=no> > <a href=a> ]]><title/><a href=no></title><a href=b>") ==
+          Words{"a", "b"});
+}
+
+TEST_CASE("in SVG and MathML, and in XHTML, the rules are XML's") {
+    const auto words = [](const std::string& html) { return words_of(links_of(html)); };
+    CHECK(words("<svg><style/><title/><a href=a></a><![CDATA[ > <a href=no> ]]></svg><a href=b>"
+                "<math><![CDATA[ > <a href=no> ]]></math><svg/><![CDATA[ > <a href=c> ]]>") ==
+          Words{"a", "b", "c"});
+    CHECK(words("<a xlink:href=no><svg><a xlink:href=a><a xlink:href=no href=b></svg>") == Words{"a", "b"});
+
+    const PageLinks page = links_of(R"(<?xml version="1.0"?><html><head><script src="x"/><title/></head>
+        <p><![CDATA[ > <a href="no"> ]]><iframe src="a" /><a href="b"/></p></html>)",
+                                    {},
+                                    crawler::Syntax::xml);
+    CHECK(words_of(page) == Words{"a", "b"});
+}
+
+TEST_CASE("what a template has is no part of the page, but for a shadow tree") {
+    const PageLinks page = links_of(R"(<template><base href="/no/"><a href=no><template><a href=no></template>
+        <a href=no><meta name=robots content=noindex></template></template><base href="/yes/"><a href=a>
+        <div><template shadowrootmode=open><a href=b><template><a href=no></template></template></div><a href=c>)");
+    CHECK(words_of(page) == Words{"a", "b", "c"});
+    CHECK(page.base == "/yes/");
+    CHECK(page.robots.empty());
+}
+
+TEST_CASE("character references") {
+    const auto word = [](const std::string& written) {
+        return words_of(links_of("<a href=\"" + written + "\">")).at(0);
+    };
+    CHECK(word("?a&amp;b&#38;c&#x26;d&AMP;e") == "?a&b&c&d&e");
+    CHECK(word("?a=1&lt=2&copy=3&ampx=4&amp") == "?a=1&lt=2&copy=3&ampx=4&");
+    CHECK(word("http&colon;&sol;&sol;h&quest;&lsqb;&Tab;") == "http://h?[\t");
+    CHECK(word("&comma&colonx;&nothing;&;&") == "&comma&colonx;&nothing;&;&");
+    CHECK(word("caf&eacute;&eacute.html") == "caf%C3%A9%C3%A9.html");
+    CHECK(word("&Omega;&omega;&ndash;&euro;&yuml;") == "%CE%A9%CF%89%E2%80%93%E2%82%AC%C3%BF");
+    CHECK(word("&#233;&#xE9&#128;&#x1F600;") == "%C3%A9%C3%A9%E2%82%AC%F0%9F%98%80");
+    CHECK(word("&#0;&#xD800;&#99999999999;") == "%EF%BF%BD%EF%BF%BD%EF%BF%BD");
+    CHECK(word("&#;&#x;&#-1;") == "&#;&#x;&#-1;");
+}
+
+TEST_CASE("a reference means the same in a page of any charset") {
+    PageLinks page = links_of("<a href='\xe9&eacute;&#233;'>");
+    crawler::recode(page, "iso-8859-1");
+    CHECK(words_of(page) == Words{"\xc3\xa9%C3%A9%C3%A9"});
+}
+
 TEST_CASE("a page may be as hostile as it likes: it takes time by its length") {
     // What takes milliseconds takes minutes if each piece looks at all the rest.
     for (const std::string piece : {"<!--a--!>",
@@ -74,6 +135,12 @@ TEST_CASE("a page may be as hostile as it likes: it takes time by its length") {
                                     "<a href='",
                                     "<a href=&#",
                                     "<script>",
+                                    "<script><!--",
+                                    "<script><!-- </script>",
+                                    "<svg><![CDATA[",
+                                    "<template>",
+                                    "<a href=&x>",
+                                    "<a href=&#1",
                                     "</script",
                                     "<meta name=robots content=x>",
                                     "<meta http-equiv=refresh content='0;url=&amp;'>",
