@@ -186,15 +186,22 @@ std::vector<Page> RedisFrontier::take_from_the_dead(std::size_t n) {
     const auto now = grove::Clock::now();
     if (now < next_search_) return {};
     next_search_ = now + options_.lease / 4;
-    const auto reply = redis_.run({"XAUTOCLAIM",
-                                   key("pages"),
-                                   group,
-                                   consumer_,
-                                   std::to_string(options_.lease.count()),
-                                   "0-0",
-                                   "COUNT",
-                                   std::to_string(n)});
-    return adopt(reply.items.at(1));
+    const std::string beginning = "0-0";
+    std::vector<Page> pages;
+    std::string from = beginning;
+    do {  // Redis looks at ten times n entries at once; the first ones may all be of the living
+        const auto reply = redis_.run({"XAUTOCLAIM",
+                                       key("pages"),
+                                       group,
+                                       consumer_,
+                                       std::to_string(options_.lease.count()),
+                                       from,
+                                       "COUNT",
+                                       std::to_string(n)});
+        from = reply.items.at(0).text;
+        pages = adopt(reply.items.at(1));
+    } while (pages.empty() && from != beginning);
+    return pages;
 }
 
 /// The pages of these entries of the stream.

@@ -228,6 +228,27 @@ GROVE_TEST_REAL("pages of a crawler that died go to another when their lease has
     CHECK(heir->finished());
 }
 
+GROVE_TEST_REAL("pages of a crawler that died are found behind those of one that lives") {
+    const Shared shared{.lease = 500ms};
+    const auto living = shared.join();
+    Urls urls;
+    for (int i = 0; i < 150; ++i) urls.push_back("http://h/" + std::to_string(i));
+    living->add(targets(urls));
+    CHECK(living->take(150).size() == 150);
+    auto dying = shared.join();
+    dying->add(targets({"http://h/lost"}));
+    CHECK(dying->take(1).size() == 1);
+    dying.reset();
+
+    const auto heir = shared.join();
+    const grove::Deadline patience{grove::Clock::now() + 20s};
+    bool found = false;
+    while (!found && !patience.passed()) {
+        for (const Page& page : heir->take(10)) found |= page.url == "http://h/lost";
+    }
+    CHECK(found);
+}
+
 GROVE_TEST_REAL("who comes back after its lease does not get its page twice into the books") {
     const Shared shared;
     const auto sleeper = shared.join();
