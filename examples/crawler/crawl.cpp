@@ -212,8 +212,8 @@ std::vector<Mark> Crawl::marks() const {
 
 /// A start page that leads nowhere is a mistake of who started the crawl.
 void Crawl::note_start(const Visit& visit) {
-    const bool leads_out = visit.outcome == Outcome::redirected && visit.found.empty();
-    if (visit.outcome == Outcome::fetched || (visit.outcome == Outcome::redirected && !leads_out)) return;
+    if (visit.outcome == Outcome::fetched || !visit.found.empty()) return;
+    const bool leads_out = visit.outcome == Outcome::redirected;
     failure_ = "GET " + visit.page.url + ": ";
     failure_ += leads_out ? "redirects to " + visit.reason + ", which is not in the scope" : visit.reason;
 }

@@ -339,15 +339,17 @@ GROVE_TEST_REAL("a head may name a crawler, or a directive with a number") {
         {"other: noindex, max-snippet:-1", "fetched"},
         {"max-image-preview:large", "fetched"},
     };
-    for (const auto& tagged : tags) {
-        CAPTURE(tagged.first);
+    for (const auto& expected : tags) {
+        const std::string& tag = expected.first;
         Site site;
         site.page("/", link("/tagged"));
         site.answer("/tagged", [&](ResponseWriter& response, int) {
-            response.headers.set("X-Robots-Tag", tagged.first);
+            response.headers.set("X-Robots-Tag", tag);
             response.send("");
         });
-        CHECK(crawl(options_for(site.url())).at("/tagged") == tagged.second);
+        const Pages pages = crawl(options_for(site.url()));
+        CAPTURE(tag);
+        CHECK(pages.at("/tagged") == expected.second);
     }
 }
 
@@ -407,6 +409,13 @@ GROVE_TEST_REAL("a start page that leads nowhere is an error that says why") {
     Crawl missing{options_for(site.url("/none")), frontier, {}};
     CHECK_THROWS_WITH_AS(
         missing.run(), ("GET " + site.url("/none") + ": status 404").c_str(), std::runtime_error);
+
+    // One that is not kept, but leads somewhere, is none.
+    site.page("/", link("/leaf"));
+    site.page("/leaf", "");
+    auto options = options_for(site.url());
+    options.visit.types = {"image/*"};
+    CHECK(crawl(options) == Pages{{"/", "excluded: content type"}, {"/leaf", "excluded: content type"}});
 }
 
 TEST_SUITE_END();
