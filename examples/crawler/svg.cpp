@@ -15,7 +15,7 @@ constexpr double bottom = 30;  // and for the labels
 
 std::string number(double value) {
     char text[32];
-    std::snprintf(text, sizeof text, value < 10 && value != std::floor(value) ? "%.1f" : "%.0f", value);
+    std::snprintf(text, sizeof text, value < 1000 ? "%.3g" : "%.0f", value);
     return text;
 }
 

@@ -4,6 +4,7 @@
 #include "crawler/page_table.hpp"
 #include "crawler/sqlite.hpp"
 #include "crawler/statistics.hpp"
+#include "crawler/svg.hpp"
 #include "crawler/warc_file.hpp"
 #include "io/scratch.hpp"
 #include "support/grove_test.hpp"
@@ -229,6 +230,14 @@ TEST_CASE("latencies and the timeline keep their size and lose nothing") {
     for (const auto count : timeline.counts()) sum += count;
     CHECK(sum == 100'000);
     CHECK(timeline.interval() * static_cast<double>(timeline.counts().size()) >= 10'000);
+}
+
+TEST_CASE("a scale says what its lines are") {
+    const std::string plot = crawler::line({0.2, 0.9}, 1, "pages per second");
+    for (const char* mark : {">0.25<", ">0.75<", ">1<", ">0.5 s<", ">1.75 s<", ">2 s<"}) {
+        CAPTURE(mark);
+        CHECK(plot.find(mark) != plot.npos);
+    }
 }
 
 TEST_CASE("a report needs nothing from elsewhere and shows what a page wrote as text") {
