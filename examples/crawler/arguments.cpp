@@ -61,6 +61,18 @@ void require_different(std::vector<std::string> files) {
     if (twice != files.end()) throw std::invalid_argument{*twice + ": is given for two things"};
 }
 
+/// Others would silently keep nothing.
+void require_types(const std::vector<std::string>& types) {
+    for (const std::string_view type : types) {
+        const std::size_t slash = type.find('/');
+        const bool is_one = slash != type.npos && slash > 0 && slash + 1 < type.size() && type[0] != '*' &&
+                            type.find_first_of("/; ", slash + 1) == type.npos;
+        if (is_one) continue;
+        throw std::invalid_argument{"--content-type: '" + std::string{type} +
+                                    "' is not like text/html or image/*"};
+    }
+}
+
 const std::map<std::string, Reach> reaches{
     {"host", Reach::host}, {"prefix", Reach::prefix}, {"domain", Reach::domain}, {"any", Reach::any}};
 
@@ -171,6 +183,7 @@ void Arguments::add_outputs(CLI::App& app) {
 
 void Arguments::settle() {
     require_different({state, warc, db, list, report});
+    require_types(crawl.visit.types);
     crawl.scope.reach = reaches.at(reach);
     for (const auto& url : urls) crawl.seeds.push_back(parse_start(url));
     const auto& agent = crawl.fetch.user_agent;

@@ -154,3 +154,6 @@ refuses "127.0.0.1:1/: Connection refused" crawler http://127.0.0.1:1/ --retries
 refuses "$work/none/list.*No such file" crawler "$site/start.html" --list "$work/none/list"
 refuses "--connections" crawler "$site/start.html" --connections 0
 refuses "URL is required" crawler
+for type in html '*/*' text/ 'text/html; charset=utf-8'; do
+    refuses "'${type//\*/.}' is not like text/html" crawler "$site/start.html" --content-type "$type"
+done
