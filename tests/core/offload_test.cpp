@@ -111,6 +111,18 @@ GROVE_TEST("offload inside offload, and on a plain thread, runs right there") {
     plain.join();
 }
 
+GROVE_TEST_REAL("a thread that offloads with the Gil in hand lets go of it meanwhile") {
+    std::thread native{[here = grove::this_runtime()] {
+        const std::scoped_lock held{here.gil()};
+        const auto held_meanwhile = [&] { return here.gil().held_here(); };
+        CHECK_FALSE(offload(held_meanwhile));
+        CHECK(grove::offload_map(std::vector<int>(3), [&](int) { return held_meanwhile() ? 1 : 0; }) ==
+              std::vector<int>(3, 0));
+        CHECK(here.gil().held_here());
+    }};
+    grove::allow_threads([&] { native.join(); });
+}
+
 GROVE_TEST("offload_map gives results in order") {
     std::vector<int> numbers;
     for (int i = 0; i < 200; ++i) numbers.push_back(i);

@@ -2,6 +2,8 @@
 
 #include <grove/core/gil.hpp>
 #include <grove/core/greenlet.hpp>
+#include <grove/core/offload.hpp>
+#include <grove/core/runtime.hpp>
 #include <grove/net/server.hpp>
 
 #include "net/captured_log.hpp"
@@ -130,6 +132,40 @@ GROVE_TEST_REAL("under the Gil one thread runs at a time, and lets go while it w
     }
     CHECK(counter == 8 * 50);
     CHECK(held);
+}
+
+GROVE_TEST_REAL("what a handler offloads runs without the Gil in every model, and may take it") {
+    for (const Model model : all_models) {
+        StreamServer server{any_port,
+                            [](Socket socket, const Endpoint&) {
+                                const bool free = grove::offload([] {
+                                    if (grove::gil().held_here()) return false;
+                                    const std::scoped_lock held{grove::gil()};
+                                    return true;
+                                });
+                                grove::write(socket, free ? "free" : "held");
+                            },
+                            {.model = model}};
+        server.start();
+        auto client = connect_to(server);
+        CHECK(read_piece(client) == "free");
+    }
+}
+
+GROVE_TEST_REAL("the runtime of a handler is its server's, in every model") {
+    const auto runtimes_thread = std::this_thread::get_id();
+    for (const Model model : all_models) {
+        StreamServer server{any_port,
+                            [&](Socket socket, const Endpoint&) {
+                                const bool there = grove::this_runtime().call(
+                                    [&] { return std::this_thread::get_id() == runtimes_thread; });
+                                grove::write(socket, there ? "there" : "elsewhere");
+                            },
+                            {.model = model}};
+        server.start();
+        auto client = connect_to(server);
+        CHECK(read_piece(client) == "there");
+    }
 }
 
 GROVE_TEST_REAL("what a thread's handler throws is logged, whatever it is") {

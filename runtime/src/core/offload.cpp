@@ -1,3 +1,4 @@
+#include <grove/core/gil.hpp>
 #include <grove/core/offload.hpp>
 
 #include "core/greenlet_internal.hpp"
@@ -75,6 +76,7 @@ void run_errands(Batch& batch, Errands& errands) {
 void run_offloaded(std::span<OffloadJob* const> jobs, Hurry* hurry) {
     Scheduler* const scheduler = Scheduler::here();
     if (!scheduler || !running_greenlet) {
+        const GilReleased released;
         for (OffloadJob* job : jobs) job->work();
         return;
     }

@@ -21,7 +21,7 @@ struct RuntimeControl : std::enable_shared_from_this<RuntimeControl> {
     bool accepts_posts = true;         ///< false when it begins to end: those that came still run
 };
 
-/// The runtime whose pool thread this is, or null.
+/// The runtime this thread works for, its pool's or its servers'; or null.
 extern constinit thread_local RuntimeControl* served_runtime;
 
 }  // namespace grove::detail

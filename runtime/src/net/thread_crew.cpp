@@ -3,7 +3,7 @@
 #include <grove/core/runtime.hpp>
 #include <grove/core/wait_list.hpp>
 
-#include "base/log.hpp"
+#include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
 #include "net/crew.hpp"
 #include "net/socket_state.hpp"
@@ -85,7 +85,8 @@ private:
     [[nodiscard]] bool block_until_left(std::size_t n, Deadline);
     void join_ended() noexcept;
 
-    const RuntimeRef runtime_ = this_runtime();
+    const std::shared_ptr<RuntimeControl> control_ = Scheduler::touchable()->control();
+    const RuntimeRef runtime_{control_};
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     Handler& handler_;
     const bool under_gil_;
@@ -178,6 +179,7 @@ void* ThreadCrew::thread_main(void* self) noexcept {
     Member& member = *static_cast<Member*>(self);
     ::pthread_setname_np(::pthread_self(), "grove-server");
     set_os(member.crew.os_);
+    served_runtime = member.crew.control_.get();
     member.crew.work(std::move(member.socket));
     leave(member);
     return nullptr;

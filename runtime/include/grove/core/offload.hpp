@@ -26,7 +26,7 @@ struct OffloadResult<F> : std::invoke_result<F, std::stop_token> {};
 }  // namespace detail
 
 /// Runs f on a native pool thread, without the Gil, while this greenlet waits and others run; then
-/// gives its result or rethrows. On a plain thread, and inside another offload(), f runs right there. Blocks.
+/// gives its result or rethrows. On a plain thread, and in another offload(), f runs right there. Blocks.
 ///
 /// f may refer to the caller's locals: if this greenlet is killed or times out, offload() still
 /// waits for f before it unwinds. An f that takes a std::stop_token is told to hurry.

@@ -109,8 +109,8 @@ private:
     std::shared_ptr<detail::RuntimeControl> control_;
 };
 
-/// The runtime this code works for: the one on this thread, or the one whose offload() job this is.
-/// Throws std::logic_error if there is none.
+/// The runtime this code works for: the one on this thread, the one whose offload() job this is, or the one
+/// whose server's handler this thread runs. Throws std::logic_error if there is none.
 [[nodiscard]] RuntimeRef this_runtime();
 
 /// Called with what an abandoned greenlet threw (its handle is gone, nobody linked). Default, and with an
