@@ -242,6 +242,37 @@ TEST_CASE("of many threads that wait for it, one keeps the time") {
     CHECK(sleeps < 20 * count);
 }
 
+TEST_CASE("a request is for who had it, not for who gets it") {
+    grove::Gil gil{1ms};
+    auto& state = grove::detail::GilAccess::state(gil);
+    const auto asked = [&] { return (state.breaker & grove::detail::breaker_bit::drop_request) != 0; };
+    std::atomic<bool> asked_of_next{true};
+    std::atomic<bool> leave{false};
+    gil.lock();
+    std::thread next{[&] {
+        const std::scoped_lock held{gil};
+        asked_of_next = asked();
+        while (!leave) std::this_thread::yield();
+    }};
+    while (!asked()) std::this_thread::yield();
+    state.locked = false;  // half of unlock(): it finds the Gil free by itself, before it is called
+    while (state.waiting > 0) std::this_thread::yield();
+    leave = true;
+    next.join();
+    CHECK_FALSE(asked_of_next);
+    state.locked = true;
+    gil.unlock();
+}
+
+TEST_CASE("an interval is a microsecond at least, and short enough to be added to a time") {
+    grove::Gil gil{0us};
+    CHECK(gil.switch_interval() == 1us);
+    const auto longest = std::chrono::microseconds::max();
+    CHECK(grove::Clock::now() + grove::Gil{longest}.switch_interval() > grove::Clock::now());
+    gil.set_switch_interval(longest);
+    CHECK(grove::Clock::now() + gil.switch_interval() > grove::Clock::now());
+}
+
 TEST_CASE("two Gils of one thread are freed in either order") {
     grove::Gil first{5ms};
     grove::Gil second{5ms};

@@ -72,6 +72,33 @@ TEST_CASE("main is named as main; and after a long rest the next one is noticed 
     CHECK(has(end.errors, "greenlet #1 main has not let others run"));
 }
 
+TEST_CASE("a native thread that keeps the Gil from others is named, and not who waits for it") {
+    const auto end = run_child([] {
+        grove::run({.switch_interval = 1ms, .runaway_limit = 20ms}, [] {
+            grove::sleep(300ms);  // the watchdog looks every 10 ms, and sleeps after twenty quiet ones
+            std::thread native{[here = grove::this_runtime()] {
+                ::pthread_setname_np(::pthread_self(), "greedy");
+                const std::scoped_lock held{here.gil()};
+                compute_until_noticed();
+            }};
+            while (grove::stats().runaways == 0) {
+                grove::sleep(1ms);
+                grove::checkpoint();
+            }
+            grove::allow_threads([&] { native.join(); });
+        });
+    });
+    CHECK(end.exit_code == 0);
+    CHECK(has(end.errors, "the native thread greedy (tid "));
+    CHECK(has(end.errors, "has not given up the Gil for 0."));
+    CHECK(has(end.errors, "Threads that wait for it: 1."));
+    CHECK(has(end.errors, "has given up the Gil, after 0."));
+    CHECK_FALSE(has(end.errors, "let others run"));
+#ifndef __SANITIZE_THREAD__  // there a signal waits for a system call
+    CHECK(has(end.errors, "grove_tests+0x"));
+#endif
+}
+
 TEST_CASE("nobody is named who lets others run in time, or if nobody is to look") {
     const auto end = run_child([] {
         const auto compute = [](auto let_others_run) {

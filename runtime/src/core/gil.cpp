@@ -7,8 +7,10 @@
 #include "core/gil_state.hpp"
 #include "core/runtime_control.hpp"
 #include "core/scheduler.hpp"
+#include "core/watchdog.hpp"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace grove {
 
@@ -17,16 +19,21 @@ namespace detail {
 namespace {
 constinit const std::atomic<std::uint32_t> nothing_up{0};
 constinit thread_local Gil* held_gil = nullptr;
-constinit thread_local char thread_mark = 0;  // its address tells threads apart
 
 void set_held(Gil* gil) noexcept {
     held_gil = gil;
     breaker = gil ? &GilAccess::state(*gil).breaker : &nothing_up;
 }
 
+pid_t this_thread() noexcept {
+    static constinit thread_local pid_t id = 0;  // else a system call each time
+    if (id == 0) id = ::gettid();
+    return id;
+}
+
 void note_new_holder(GilState& state) noexcept {
-    if (state.holder.load(std::memory_order_relaxed) == &thread_mark) return;
-    state.holder.store(&thread_mark, std::memory_order_relaxed);
+    if (state.holder.load(std::memory_order_relaxed) == this_thread()) return;
+    state.holder.store(this_thread(), std::memory_order_relaxed);
     state.switch_number.fetch_add(1, std::memory_order_relaxed);
     state.switched_at.store(Clock::now(), std::memory_order_relaxed);
 }
@@ -101,11 +108,14 @@ GROVE_COLD bool take_slow(GilState& state, bool comes_back) noexcept {
             me.wait(lock);
         } else if (Clock::now() >= since + interval && state.locked) {
             state.breaker.fetch_or(breaker_bit::drop_request, std::memory_order_relaxed);
+            if (state.watchdog) state.watchdog->wake_if_asleep();
             me.wait(lock, Clock::now() + interval);
         } else {
             me.wait(lock, since + interval);
         }
     }
+    // It was meant for who had the Gil, and stands if that one has not come to free_slow() yet.
+    state.breaker.fetch_and(~breaker_bit::drop_request, std::memory_order_relaxed);
     note_hold(state, Clock::now() - std::max(state.switched_at.load(std::memory_order_relaxed), came_at));
     note_new_holder(state);
     state.taken.notify_all();
@@ -126,7 +136,7 @@ GROVE_COLD void free_slow(GilState& state) noexcept {
     state.breaker.fetch_and(~breaker_bit::drop_request, std::memory_order_relaxed);
     state.forced.fetch_add(1, std::memory_order_relaxed);
     state.taken.wait(lock, [&state] {
-        return state.holder.load(std::memory_order_relaxed) != &thread_mark || state.waiting == 0;
+        return state.holder.load(std::memory_order_relaxed) != this_thread() || state.waiting == 0;
     });
 }
 
@@ -210,8 +220,16 @@ GilReleased::~GilReleased() {
 
 }  // namespace detail
 
+namespace {
+
+std::chrono::microseconds sensible(std::chrono::microseconds interval) noexcept {
+    return std::max(detail::within_reason(interval), std::chrono::microseconds{1});
+}
+
+}  // namespace
+
 Gil::Gil(std::chrono::microseconds switch_interval)
-    : state_{std::make_unique<detail::GilState>(std::max(switch_interval, std::chrono::microseconds{1}))} {}
+    : state_{std::make_unique<detail::GilState>(sensible(switch_interval))} {}
 
 Gil::~Gil() = default;
 
@@ -263,7 +281,7 @@ std::chrono::microseconds Gil::switch_interval() const noexcept {
 }
 
 void Gil::set_switch_interval(std::chrono::microseconds interval) noexcept {
-    state_->interval_us = std::max<std::int64_t>(detail::within_reason(interval).count(), 1);
+    state_->interval_us = sensible(interval).count();
 }
 
 Gil::Stats Gil::stats() const noexcept {

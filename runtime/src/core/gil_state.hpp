@@ -3,6 +3,8 @@
 #include <grove/base/time.hpp>
 #include <grove/core/gil.hpp>
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,6 +12,8 @@
 #include <mutex>
 
 namespace grove::detail {
+
+class Watchdog;
 
 /// The bits of the breaker: what a checkpoint() has to look at.
 namespace breaker_bit {
@@ -35,7 +39,7 @@ struct GilState {
     std::atomic<std::uint32_t> breaker{0};
     std::atomic<bool> locked{false};
     std::atomic<int> waiting{0};                  ///< threads in the slow half of lock()
-    std::atomic<const void*> holder{nullptr};     ///< the thread that has it, or had it last
+    std::atomic<pid_t> holder{0};                 ///< the thread that has it, or had it last
     std::atomic<std::uint64_t> switch_number{0};  ///< changes of holder
     std::atomic<std::int64_t> interval_us;
     std::atomic<bool> ended{false};  ///< or about to: it waits for those who are away
@@ -43,9 +47,10 @@ struct GilState {
 
     std::atomic<Clock::time_point> switched_at{};  ///< when `holder` took it
 
-    std::mutex mutex;  ///< guards the line
+    std::mutex mutex;  ///< guards the line, and who watches it
     Waiter* first = nullptr;
     Waiter* last = nullptr;
+    Watchdog* watchdog = nullptr;  ///< null: nobody. It may sleep when somebody has waited for long.
     std::condition_variable taken;
 
     std::atomic<std::uint64_t> forced{0};

@@ -5,6 +5,7 @@
 
 #include "platform/stack_overflow.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ void announce_end(GreenletState&) noexcept;
 
 /// For the message about its stack. Async-signal-safe.
 [[nodiscard]] OverflowedStack describe_overflow(const GreenletState&) noexcept;
+
+/// "0.120 s"
+[[nodiscard]] std::string in_seconds(std::chrono::nanoseconds);
 
 /// The text of WouldBlockForever.
 [[nodiscard]] std::string report_of(Scheduler&);

@@ -14,18 +14,19 @@ namespace {
 
 constexpr std::size_t greenlets_listed = 100;
 
-std::string age(Clock::duration waited) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>{waited}.count());
-    return text.data();
-}
-
 std::string describe_wait(const Scheduler& scheduler, const GreenletState& g) {
     if (g.queued != GreenletState::Queued::no) return describe(g) + ": ready";
-    return describe(g) + ": waits in " + g.waits_for + " since " + age(scheduler.now() - g.waits_since);
+    return describe(g) + ": waits in " + g.waits_for + " since " +
+           in_seconds(scheduler.now() - g.waits_since);
 }
 
 }  // namespace
+
+std::string in_seconds(std::chrono::nanoseconds time) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>{time}.count());
+    return text.data();
+}
 
 std::string describe_greenlet(std::uint64_t id, bool is_main, std::string_view name, SourceSite site) {
     std::string text = "#" + std::to_string(id);

@@ -73,7 +73,7 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       os_{environment.os ? environment.os : &real_os()},
       loop_{environment.loop ? std::move(environment.loop) : make_event_loop()},
       timers_{loop_->now()},
-      control_{std::make_shared<RuntimeControl>(within_reason(options.switch_interval))},
+      control_{std::make_shared<RuntimeControl>(options.switch_interval)},
       gil_state_{&GilAccess::state(control_->gil)},
       stacks_{StackPoolOptions{.stack_size = options.stack_size}},
       overflow_guard_{stacks_, &describe_running, nullptr},

@@ -8,8 +8,6 @@
 #include "core/scheduler.hpp"
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <pthread.h>
 
 namespace grove::detail {
@@ -18,13 +16,6 @@ namespace {
 
 constexpr int looks_per_limit = 2;
 constexpr int quiet_looks_before_sleep = 20;  // 1 s at the default limit
-constexpr auto patience = std::chrono::milliseconds{100};
-
-std::string seconds(std::chrono::nanoseconds time) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3f s", std::chrono::duration<double>{time}.count());
-    return text.data();
-}
 
 /// Copied by the thread itself, in a signal handler: from elsewhere the greenlet might end meanwhile.
 struct Culprit {
@@ -53,9 +44,21 @@ struct Culprit {
 }  // namespace
 
 Watchdog::Watchdog(std::chrono::milliseconds limit, Scheduler& scheduler)
-    : limit_{limit}, scheduler_{scheduler}, sight_{look_closely()}, thread_{[this] { work(); }} {}
+    : limit_{limit},
+      scheduler_{scheduler},
+      gil_{GilAccess::state(scheduler.gil())},
+      gil_watch_{gil_, watched_.id(), limit, runaways_},
+      sight_{look_closely()},
+      thread_{[this] { work(); }} {
+    const std::scoped_lock lock{gil_.mutex};
+    gil_.watchdog = this;
+}
 
 Watchdog::~Watchdog() {
+    {
+        const std::scoped_lock lock{gil_.mutex};
+        gil_.watchdog = nullptr;
+    }
     {
         const std::scoped_lock lock{mutex_};
         ending_ = true;
@@ -80,6 +83,7 @@ void Watchdog::work() noexcept {
         const bool ending = changed_.wait_for(lock, limit_ / looks_per_limit, [this] { return ending_; });
         lock.unlock();
         if (ending) {
+            gil_watch_.end();
             if (progress() != sight_.progress) report_end();
             return;
         }
@@ -96,18 +100,19 @@ std::uint64_t Watchdog::progress() const noexcept {
 }
 
 void Watchdog::look() {
+    const bool gil_is_withheld = gil_watch_.look();  // then nothing else is to blame
     const bool waits = scheduler_.waits_in_loop();
     const std::uint64_t now_at = progress();
-    if (!waits && now_at == sight_.progress) return look_at_runaway();
+    if (!gil_is_withheld && !waits && now_at == sight_.progress) return look_at_runaway();
     report_end();
-    quiet_looks_ = now_at == sight_.progress ? quiet_looks_ + 1 : 0;
+    quiet_looks_ = now_at == sight_.progress && !gil_is_withheld ? quiet_looks_ + 1 : 0;
     sight_ = look_closely();
 }
 
 void Watchdog::report_end() {
     if (runaway_.empty()) return;
     const auto held = std::chrono::steady_clock::now() - sight_.since;
-    log(Level::warning, runaway_ + " let others run again, after " + seconds(held));
+    log(Level::warning, runaway_ + " let others run again, after " + in_seconds(held));
     runaway_.clear();
 }
 
@@ -127,17 +132,17 @@ void Watchdog::look_at_runaway() {
 void Watchdog::report(std::chrono::nanoseconds held, bool computes) {
     Culprit culprit;
     CallStack stack;
-    const bool seen = watched_.interrupt(stack, &Culprit::look, &culprit, patience);
+    const bool seen = interrupt_thread(watched_.id(), stack, &Culprit::look, &culprit);
     if (progress() != sight_.progress) return;  // it went on meanwhile
     if (runaway_.empty()) ++runaways_;
     runaway_ = seen ? culprit.to_string() : "a greenlet";
-    const int waiting = GilAccess::state(scheduler_.gil()).waiting;
-    std::string text = runaway_ + " has not let others run for " + seconds(held) + ". ";
+    const bool has_gil = gil_.locked && gil_.holder == watched_.id();
+    const int waiting = has_gil ? gil_.waiting.load() : 0;
+    std::string text = runaway_ + " has not let others run for " + in_seconds(held) + ". ";
     text += computes ? "It computes: checkpoint() lets others run, offload() moves it to another thread."
                      : "It sleeps in a call that is not grove's: offload() moves it to another thread.";
     if (waiting > 0) text += " Native threads that wait for the Gil: " + std::to_string(waiting) + ".";
-    text += seen ? " It is at:" + stack.to_string() : " Where it is cannot be seen: SIGURG is not to be had.";
-    log(Level::warning, text);
+    log(Level::warning, text + " " + stack.to_string());
     GROVE_ASSERT(
         computes || waiting == 0 || held < 10 * limit_,
         "a thread is waited for with the Gil held, and waits for the Gil itself: wait in allow_threads()");

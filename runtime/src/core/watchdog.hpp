@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/gil_watch.hpp"
 #include "platform/watched_thread.hpp"
 
 #include <atomic>
@@ -18,7 +19,8 @@ class Scheduler;
 /// It says so at the limit, at ten times the limit and so on, and at the end how long it was.
 ///
 /// A thread that wants to run and gets no core is not to blame: only one that computes, or sleeps in the
-/// kernel. When nothing has happened for a while the watchdog sleeps, too, until the hub wakes it.
+/// kernel. When nothing has happened for a while the watchdog sleeps, too, until the hub wakes it, or who
+/// waits for the Gil.
 class Watchdog {
 public:
     /// Requires: made and destroyed on the runtime's thread.
@@ -57,6 +59,8 @@ private:
     const std::chrono::nanoseconds limit_;
     Scheduler& scheduler_;
     const WatchedThread watched_;
+    GilState& gil_;
+    GilWatch gil_watch_;
     Sight sight_;
     std::string runaway_;  // who it is, for the line at its end; empty: nobody
     int quiet_looks_ = 0;

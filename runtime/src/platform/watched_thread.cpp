@@ -24,9 +24,11 @@ namespace grove::detail {
 
 namespace {
 
+constexpr auto patience = std::chrono::milliseconds{100};
+
 struct Request {
     CallStack& stack;
-    WatchedThread::Look look;
+    void (*look)(void* argument) noexcept;
     void* argument;
     sem_t done{};
     std::atomic<bool> looked{false};  // orders what it noted: TSan does not see that sem_clockwait does
@@ -67,7 +69,7 @@ void on_signal(int, siginfo_t*, void* context) noexcept {
     errno = error;
 }
 
-bool is_done(sem_t& done, std::chrono::milliseconds patience) noexcept {
+bool is_done(sem_t& done) noexcept {
     timespec until{};
     clock_gettime(CLOCK_MONOTONIC, &until);
     const std::int64_t ns = until.tv_nsec + std::chrono::nanoseconds{patience}.count();
@@ -133,7 +135,8 @@ std::string describe_frame(void* frame) {
 }  // namespace
 
 std::string CallStack::to_string() const {
-    std::string text;
+    if (size == 0) return "Where it is cannot be seen: SIGURG is not to be had.";
+    std::string text = "It is at:";
     for (void* const frame : std::span{frames}.first(size)) text += "\n    " + describe_frame(frame);
     return text;
 }
@@ -157,10 +160,7 @@ bool WatchedThread::in_kernel_sleep() const noexcept {
     return bracket != std::string::npos && (line[bracket + 2] == 'S' || line[bracket + 2] == 'D');
 }
 
-bool WatchedThread::interrupt(CallStack& stack,
-                              Look look,
-                              void* argument,
-                              std::chrono::milliseconds patience) const {
+bool interrupt_thread(pid_t id, CallStack& stack, void (*look)(void* argument) noexcept, void* argument) {
     const std::scoped_lock lock{one_at_a_time};
     const Handler handler;
     if (!handler.installed()) return false;
@@ -169,7 +169,7 @@ bool WatchedThread::interrupt(CallStack& stack,
     Request ours{stack, look, argument};
     sem_init(&ours.done, 0, 0);
     request = &ours;
-    bool answered = pthread_kill(thread_, SIGURG) == 0 && is_done(ours.done, patience);
+    bool answered = ::tgkill(::getpid(), id, SIGURG) == 0 && is_done(ours.done);
     if (!answered && request.exchange(nullptr) == nullptr) {
         wait_until(ours.done);  // it has begun
         answered = true;

@@ -25,8 +25,8 @@ struct RunOptions {
     unsigned native_threads = 0;                ///< threads offload() may occupy at once; 0: one per core
     std::chrono::microseconds time_slice{500};  ///< after this long checkpoint() yields; sooner if I/O waits
     std::chrono::microseconds switch_interval{5000};  ///< see Gil::set_switch_interval
-    /// A greenlet that keeps the others from running for longer is logged, with its name, where it was
-    /// spawned and where it is (SIGURG asks it, unless the program has a handler for that). 0: nobody looks.
+    /// Who keeps others from running for longer is logged, with where it is (SIGURG asks, unless the program
+    /// has a handler for it): a greenlet, and where it was spawned; a thread with the Gil. 0: nobody looks.
     std::chrono::milliseconds runaway_limit{100};
     /// Each kills the main greenlet and, once main has ended, the others. When all has unwound, run() raises
     /// the signal again with its default action, so the process ends with the status its parent expects. A
