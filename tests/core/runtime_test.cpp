@@ -292,7 +292,6 @@ TEST_CASE("a post that returned true runs before run ends") {
             poster = std::thread{[&, here = grove::this_runtime()] {
                 while (here.post([&] { ++ran; })) {
                     ++accepted;
-                    std::this_thread::sleep_for(1us);  // a flood would keep the runtime busy for ever
                 }
             }};
             grove::sleep(200us);
@@ -300,6 +299,55 @@ TEST_CASE("a post that returned true runs before run ends") {
         poster.join();
         CHECK(ran == accepted);
     }
+}
+
+TEST_CASE("who posts and calls without pause does not keep a runtime from its end") {
+    std::vector<std::thread> threads;
+    std::atomic<int> refused{0};
+    const auto give_up = grove::Clock::now() + 5s;
+    const auto until_refused = [&refused, give_up](auto step) {
+        while (step()) {
+            if (grove::Clock::now() > give_up) return;
+        }
+        ++refused;
+    };
+    grove::run([&] {
+        for (int i = 0; i < 2; ++i) {
+            threads.emplace_back([=, here = grove::this_runtime()] {
+                until_refused([&] { return here.post([] { grove::yield(); }); });
+            });
+            threads.emplace_back([=, here = grove::this_runtime()] {
+                until_refused([&] {
+                    try {
+                        here.call([] { grove::sleep(100us); });
+                        return true;
+                    } catch (const std::system_error& e) {
+                        CHECK(e.code() == grove::Errc::closed);
+                        return false;
+                    }
+                });
+            });
+        }
+        grove::sleep(1ms);
+    });
+    CHECK(grove::Clock::now() < give_up);
+    for (auto& thread : threads) thread.join();
+    CHECK(refused == 4);
+}
+
+TEST_CASE("while a greenlet of before the end of main lives, others may post and call") {
+    std::thread caller;
+    int answers = 0;
+    grove::run([&] {
+        grove::spawn([&] {
+            while (answers < 3) grove::sleep(1ms);
+        });
+        caller = std::thread{[&, here = grove::this_runtime()] {
+            for (int i = 0; i < 3; ++i) here.call([&] { ++answers; });
+        }};
+    });
+    caller.join();
+    CHECK(answers == 3);
 }
 
 // --- Deadlock ------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace grove {
 
@@ -79,13 +80,37 @@ void set_unhandled_exception_handler(UniqueFunction<void(GreenletRef, std::excep
 
 namespace detail {
 
+namespace {
+
+/// Part of what was posted after the end of main, for as long as that lives.
+class LatePost {
+public:
+    explicit LatePost(Scheduler& s) noexcept : scheduler_{&s} { s.add_late_post(); }
+    LatePost(LatePost&& other) noexcept : scheduler_{std::exchange(other.scheduler_, nullptr)} {}
+    LatePost& operator=(LatePost&&) = delete;
+    ~LatePost() {
+        if (scheduler_) scheduler_->drop_late_post();
+    }
+
+private:
+    Scheduler* scheduler_;
+};
+
+}  // namespace
+
 /// A function on its way into a runtime.
 struct PostNode : InboxNode {
     explicit PostNode(UniqueFunction<void()> f) noexcept : InboxNode{&arrive}, function{std::move(f)} {}
 
     static void arrive(InboxNode& node) noexcept {
         const std::unique_ptr<PostNode> self{static_cast<PostNode*>(&node)};
-        spawn({.name = "posted"}, std::move(self->function));
+        Scheduler& scheduler = *Scheduler::here();
+        if (!scheduler.draining()) {
+            spawn({.name = "posted"}, std::move(self->function));
+        } else {
+            spawn({.name = "posted"},
+                  [late = LatePost{scheduler}, f = std::move(self->function)]() mutable { f(); });
+        }
     }
 
     UniqueFunction<void()> function;

@@ -113,6 +113,12 @@ public:
     void drop_outside() noexcept { --outside_; }
     [[nodiscard]] std::size_t outside() const noexcept { return outside_; }
 
+    /// Main has ended, and the runtime waits for the others. Those that are posted from now on do not keep it
+    /// from refusing more: else who posts without pause would keep it alive.
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    void add_late_post() noexcept;
+    void drop_late_post() noexcept { --late_posts_; }
+
     /// Spends an I/O call that did not wait, and each 4 KiB it moved, from this greenlet's run. After
     /// `io_budget` it has to yield before the next call: so a socket that is never empty neither starves the
     /// others nor keeps a kill away. What was moved counts as switches too, two for 4 KiB: the hub, which
@@ -291,6 +297,7 @@ private:
     std::uint64_t last_id_ = 0;
     std::uint64_t last_end_ = 0;
     std::uint64_t last_timeout_id_ = 0;
+    std::size_t late_posts_ = 0;
     bool draining_ = false;        // main has ended and waits for the others
     bool daemons_end_ = false;     // nobody else is left, and they are killed
     std::exception_ptr deadlock_;  // found while draining

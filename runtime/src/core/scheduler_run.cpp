@@ -174,6 +174,11 @@ void Scheduler::drain_greenlets() noexcept {
     }
 }
 
+void Scheduler::add_late_post() noexcept {
+    if (live_ - live_daemons_ == late_posts_) refuse_posts();
+    ++late_posts_;
+}
+
 void Scheduler::refuse_posts() noexcept {
     const std::scoped_lock lock{control_->mutex};
     control_->accepts_posts = false;

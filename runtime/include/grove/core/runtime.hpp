@@ -92,8 +92,8 @@ public:
     RuntimeRef& operator=(RuntimeRef) noexcept;
     ~RuntimeRef();
 
-    /// Runs f in a new greenlet of that runtime; false if it has ended. run() waits for those it accepted, so
-    /// who posts without pause keeps the runtime alive. Any thread.
+    /// Runs f in a new greenlet of that runtime, and run() waits for its end. False if the runtime has ended,
+    /// or is about to: main has, and so have all others but those posted since. Any thread.
     bool post(UniqueFunction<void()> f) const;
     /// Runs f there and waits for its result or exception here (this OS thread blocks; a greenlet of
     /// another runtime parks). Throws Errc::closed if the runtime has ended. Any thread.
