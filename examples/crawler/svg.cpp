@@ -129,9 +129,9 @@ std::string rows(const std::vector<Bar>& bars) {
 }
 
 std::string line(const std::vector<double>& values, double interval, std::string_view unit) {
-    constexpr int steps = 4;
-    const double most = values.empty() ? 1 : *std::ranges::max_element(values);
-    const double tick = round_number(std::max(most, 1e-9) / steps);
+    const double most = std::max(values.empty() ? 1 : *std::ranges::max_element(values), 1e-9);
+    const double tick = round_number(most / 4);
+    const int steps = static_cast<int>(std::ceil(most / tick));
     const double top = 15;
     const double room = height - bottom - top;
     const auto y_of = [&](double value) { return height - bottom - value / (tick * steps) * room; };
