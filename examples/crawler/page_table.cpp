@@ -8,7 +8,7 @@ namespace crawler {
 
 namespace {
 
-constexpr const char* schema = R"sql(
+constexpr Database::Format format{0x67637074, R"sql(
     CREATE TABLE IF NOT EXISTS page(
         id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, outcome TEXT NOT NULL, status INTEGER NOT NULL,
         reason TEXT NOT NULL, depth INTEGER NOT NULL, referrer TEXT NOT NULL, type TEXT NOT NULL,
@@ -16,13 +16,13 @@ constexpr const char* schema = R"sql(
     CREATE TABLE IF NOT EXISTS link(
         page INTEGER NOT NULL REFERENCES page, url TEXT NOT NULL, PRIMARY KEY(page, url)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS link_to ON link(url);
-)sql";
+)sql"};
 
 }  // namespace
 
 PageTable::PageTable(const std::filesystem::path& path, bool durable)
     : path_{std::filesystem::absolute(path)},
-      database_{path_, durable, schema},
+      database_{path_, durable, format},
       page_{
           database_.prepare("INSERT OR IGNORE INTO page(url, outcome, status, reason, depth, referrer, type, "
                             "bytes, milliseconds, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")},

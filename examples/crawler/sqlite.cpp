@@ -65,7 +65,7 @@ void Database::Close::operator()(sqlite3* database) const noexcept {
     sqlite3_close_v2(database);
 }
 
-Database::Database(const std::filesystem::path& path, bool durable, const char* schema) {
+Database::Database(const std::filesystem::path& path, bool durable, const Format& format) {
     sqlite3* database = nullptr;
     const int code = sqlite3_open(path.c_str(), &database);
     handle_.reset(database);
@@ -74,10 +74,20 @@ Database::Database(const std::filesystem::path& path, bool durable, const char* 
     }
     sqlite3_extended_result_codes(database, 1);
     execute("PRAGMA locking_mode = EXCLUSIVE");
+    if (format.application != 0) require(format.application);
     execute("PRAGMA journal_mode = WAL");
     execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
     execute("BEGIN IMMEDIATE; COMMIT");  // takes the lock, or finds that somebody has it
-    execute(schema);
+    if (format.application != 0) execute("PRAGMA application_id = " + std::to_string(format.application));
+    execute(format.schema);
+}
+
+void Database::require(std::int64_t application) {
+    auto query =
+        prepare("SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id");
+    if (!query.step() || query.integer(1) == 0 || query.integer(0) == application) return;
+    throw std::runtime_error{std::string{sqlite3_db_filename(handle_.get(), "main")} +
+                             ": is a database of another kind; give another name"};
 }
 
 void Database::execute(const std::string& sql) {

@@ -45,10 +45,15 @@ private:
 
 class Database {
 public:
-    /// Opens or makes the file, for this process alone, with a write-ahead log, then executes the schema.
-    /// durable: a commit survives the power going off, at the price of an fsync each; otherwise it survives
-    /// the end of the process.
-    Database(const std::filesystem::path&, bool durable, const char* schema = "");
+    struct Format {
+        std::int64_t application = 0;  ///< SQLite's application_id, by which files are told apart; 0: any
+        const char* schema = "";
+    };
+    /// Opens or makes the file, for this process alone, with a write-ahead log, then executes the schema. One
+    /// of another application is not touched: throws std::runtime_error. durable: a commit survives the power
+    /// going off, at the price of an fsync each; otherwise it survives the end of the process.
+    Database(const std::filesystem::path&, bool durable, const Format&);
+    Database(const std::filesystem::path& path, bool durable) : Database{path, durable, Format{}} {}
 
     /// Statements without results.
     void execute(const std::string& sql);
@@ -57,6 +62,8 @@ public:
     [[nodiscard]] std::int64_t changes() const noexcept;
 
 private:
+    void require(std::int64_t application);
+
     struct Close {
         void operator()(sqlite3*) const noexcept;
     };

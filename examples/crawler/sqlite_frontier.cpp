@@ -9,20 +9,20 @@ namespace crawler {
 
 namespace {
 
-constexpr const char* schema = R"sql(
+constexpr Database::Format format{0x67637374, R"sql(
     CREATE TABLE IF NOT EXISTS page(
         number INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, depth INTEGER NOT NULL,
         redirects INTEGER NOT NULL, referrer TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0);
     CREATE INDEX IF NOT EXISTS waiting ON page(number) WHERE NOT done;
     CREATE TABLE IF NOT EXISTS mark(output TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS content(digest TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
-)sql";
+)sql"};
 
 }  // namespace
 
 SqliteFrontier::SqliteFrontier(const std::filesystem::path& path, std::size_t max_urls, bool durable)
     : max_urls_{max_urls},
-      database_{path, durable, schema},
+      database_{path, durable, format},
       insert_{database_.prepare("INSERT OR IGNORE INTO page(url, depth, redirects, referrer) "
                                 "VALUES (?, ?, ?, ?)")},
       exists_{database_.prepare("SELECT 1 FROM page WHERE url = ?")},

@@ -3,6 +3,7 @@
 #include "crawler/html_report.hpp"
 #include "crawler/page_table.hpp"
 #include "crawler/sqlite.hpp"
+#include "crawler/sqlite_frontier.hpp"
 #include "crawler/statistics.hpp"
 #include "crawler/svg.hpp"
 #include "crawler/warc_file.hpp"
@@ -143,6 +144,19 @@ GROVE_TEST_REAL("a file of somebody else's is left alone") {
     CHECK_THROWS_AS(warc.resume(std::nullopt), std::runtime_error);
     CHECK_THROWS_AS(warc.resume(100), std::runtime_error);  // shorter than the crawl left it
     CHECK(look(scratch / "w.warc") == "precious");
+}
+
+GROVE_TEST_REAL("a database of another kind is left alone") {
+    const Scratch scratch;
+    { const crawler::PageTable table{scratch / "table", false}; }
+    { const crawler::SqliteFrontier state{scratch / "state", 100, false}; }
+    const std::string table = look(scratch / "table");
+    const std::string state = look(scratch / "state");
+    CHECK_THROWS_AS((crawler::PageTable{scratch / "state", false}), std::runtime_error);
+    CHECK_THROWS_AS((crawler::SqliteFrontier{scratch / "table", 100, false}), std::runtime_error);
+    CHECK(look(scratch / "table") == table);
+    CHECK(look(scratch / "state") == state);
+    const crawler::PageTable again{scratch / "table", false};
 }
 
 GROVE_TEST_REAL("a file that another crawler writes is left alone") {
