@@ -25,6 +25,10 @@ namespace {
 // switch/yield); where each greenlet runs for 10 us the clock is looked at every 2.5 ms.
 constexpr std::int32_t switches_per_turn = 256;
 
+// Where they run for longer, so many fewer that it takes about this, as in gevent: the others wait for no
+// more.
+constexpr auto longest_turn = std::chrono::milliseconds{5};
+
 // So much I/O in a row may succeed at once before a greenlet on a never-empty socket yields: 64 calls of a
 // microsecond are a small part of a time slice. A call that moves much counts by what it moves: see
 // spend_io().
@@ -88,10 +92,20 @@ GROVE_COLD void Scheduler::check_canary(GreenletState& g) noexcept {
     if (!StackPool::canary_intact(g.stack)) stack_overflowed(g);
 }
 
+/// A thread has waited for the Gil for its interval.
+inline bool Scheduler::gil_is_wanted() const noexcept {
+    return (gil_state_->breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request) != 0;
+}
+
+/// Whether the hub has a word before the next greenlet. Counts a switch.
+inline bool Scheduler::hub_is_due() noexcept {
+    return ready_.empty() || --switches_left_ < 0 || gil_is_wanted();
+}
+
 void Scheduler::suspend() {
     GreenletState& g = *running_greenlet;
     check_leaving(g);
-    if (ready_.empty() || --switches_left_ < 0) return switch_to_hub(g);
+    if (hub_is_due()) return switch_to_hub(g);
     GreenletState& next = ready_.pop_front();
     if (&next != &g) return switch_to(g, next);
     g.queued = GreenletState::Queued::no;
@@ -99,7 +113,7 @@ void Scheduler::suspend() {
 
 inline void Scheduler::let_others_run(GreenletState& g) {
     check_leaving(g);
-    const bool hub_has_a_word = ready_.empty() || --switches_left_ < 0;
+    const bool hub_has_a_word = hub_is_due();
     g.queued = GreenletState::Queued::yielded;
     ready_.push_back(g);
     if (hub_has_a_word) return switch_to_hub(g);
@@ -174,7 +188,7 @@ void Scheduler::fiber_entry() noexcept {
 /// A greenlet that begins when another ends takes over its stack as it is: no switch, and the stack is warm.
 /// Worth a third of spawn + run + join in a burst (bench spawn/burst).
 GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
-    if (switches_left_ <= 0 || ready_.empty()) return nullptr;
+    if (switches_left_ <= 0 || ready_.empty() || gil_is_wanted()) return nullptr;
     GreenletState& next = ready_.front();
     if (next.phase != GreenletState::Phase::fresh || next.stack_size != ended.stack_size) return nullptr;
     --switches_left_;
@@ -192,7 +206,7 @@ GreenletState* Scheduler::next_for_this_stack(GreenletState& ended) noexcept {
 FiberRecord& Scheduler::after_end_of(GreenletState& g) noexcept {
     ended_ = &g;  // whoever runs next gives the stack back: we still stand on it
     running_greenlet = nullptr;
-    if (ready_.empty() || --switches_left_ < 0) return hub_;
+    if (hub_is_due()) return hub_;
     GreenletState& next = ready_.pop_front();
     next.queued = GreenletState::Queued::no;
     if (next.phase == GreenletState::Phase::fresh && !begin(next)) return hub_;
@@ -267,15 +281,12 @@ void Scheduler::run_profiled() noexcept {
 
 /// Inbox, timers, loop: after it, somebody is ready or the turn came to nothing.
 void Scheduler::turn() noexcept {
-    switches_left_ = shuffle_seed_ != 0 || profile_ ? 0 : switches_per_turn;
     turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     while (!ready_stillborn_.empty()) run_to_end(ready_stillborn_.pop_front());
-    if (gil_state_->breaker.load(std::memory_order_relaxed) & breaker_bit::drop_request) {
-        GilAccess::hand_over(gil());
-    }
+    if (gil_is_wanted()) GilAccess::hand_over(gil());
     drain_inbox();
     heed_stop_signal();
-    now_ = loop_->now();
+    begin_turn();
     timers_.fire_due(now_);
     const bool guest_waits = guest_ && guest_->run_ready();
     if (ready_.empty() && !guest_waits && !sliced_) {
@@ -289,6 +300,19 @@ void Scheduler::turn() noexcept {
     } else if (shuffle_seed_ != 0) {
         shuffle_ready();
     }
+}
+
+/// What time it is, and so how many switches this turn has: by how long those of the last one took.
+void Scheduler::begin_turn() noexcept {
+    const auto took = loop_->now() - now_;
+    now_ += took;
+    if (took > longest_turn) {
+        const std::int32_t made = std::max(turn_budget_ - std::max(switches_left_, 0), 1);
+        turn_budget_ = std::max(static_cast<std::int32_t>(made * longest_turn / took), 1);
+    } else {
+        turn_budget_ = std::clamp(2 * turn_budget_, 1, switches_per_turn);
+    }
+    switches_left_ = shuffle_seed_ != 0 || profile_ ? 0 : turn_budget_;
 }
 
 void Scheduler::look_at_loop() noexcept {

@@ -58,9 +58,9 @@ protected:
 /// The heart of a runtime: who runs, who is ready, what they wait for.
 ///
 /// A greenlet that blocks switches straight to the next ready one (suspend()); the hub, a fiber of its own,
-/// gets a word only when nobody is ready or the turn's budget is spent. One turn of the hub: the inbox, the
-/// timers that are due, the event loop (asleep, if nobody is ready: the one place where the Gil is given up
-/// to wait).
+/// gets a word only when nobody is ready, the turn's budget is spent, or a thread wants the Gil. One turn of
+/// the hub: the inbox, the timers that are due, the event loop (asleep, if nobody is ready: the one place
+/// where the Gil is given up to wait).
 ///
 /// Invariants:
 /// 1. `running_greenlet` is the greenlet whose fiber runs; in the hub it is null.
@@ -223,6 +223,8 @@ private:
     static void check_leaving(GreenletState&) noexcept;
     static void check_canary(GreenletState&) noexcept;
     static void arrive_from_switch() noexcept;
+    [[nodiscard]] bool gil_is_wanted() const noexcept;
+    [[nodiscard]] bool hub_is_due() noexcept;
     void let_others_run(GreenletState&);
     void give_up_slice(GreenletState&);
     void switch_to(FiberRecord& from, GreenletState& to) noexcept;
@@ -237,6 +239,7 @@ private:
     [[noreturn]] static void stack_overflowed(GreenletState&) noexcept;
 
     void turn() noexcept;
+    void begin_turn() noexcept;
     void look_at_loop() noexcept;
     void sleep_in_loop() noexcept;
     [[nodiscard]] bool may_be_woken() const noexcept;
@@ -259,6 +262,7 @@ private:
 
     // Touched at each switch.
     ReadyQueue ready_;
+    GilState* gil_state_ = nullptr;  // control_'s
     std::atomic<std::uint64_t> switches_{0};
     std::int32_t switches_left_ = 0;  // before the hub has a word
     std::int32_t io_left_ = 0;
@@ -268,6 +272,7 @@ private:
     bool asleep_ = false;             // the hub waits in the loop, without the Gil
 
     // Touched each turn.
+    std::int32_t turn_budget_ = 0;      // switches, from the beginning of this turn
     InboxNode* taken_posts_ = nullptr;  // out of the inbox, but for a later turn
     GreenletState* sliced_ = nullptr;   // has used up its slice, and goes to the end of the queue
     std::atomic<std::uint64_t> turns_{0};
@@ -282,7 +287,6 @@ private:
     FiberRecord hub_;
     ReadyQueue ready_stillborn_;  // could not get a stack: ended by the hub, on its own
     std::shared_ptr<RuntimeControl> control_;
-    GilState* gil_state_;  // control_'s
     int heeded_signal_ = 0;
 
     // Greenlets.

@@ -74,7 +74,6 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       loop_{environment.loop ? std::move(environment.loop) : make_event_loop()},
       timers_{loop_->now()},
       control_{std::make_shared<RuntimeControl>(options.switch_interval)},
-      gil_state_{&GilAccess::state(control_->gil)},
       stacks_{StackPoolOptions{.stack_size = options.stack_size}},
       overflow_guard_{stacks_, &describe_running, nullptr},
       main_{new MainGreenlet},
@@ -82,6 +81,7 @@ Scheduler::Scheduler(const RunOptions& options, Environment environment)
       shuffle_seed_{environment.shuffle_seed},
       shuffle_{
           static_cast<std::minstd_rand::result_type>(environment.shuffle_seed * 0x9E3779B97F4A7C15U >> 33U)} {
+    gil_state_ = &GilAccess::state(control_->gil);
     now_ = last_look_ = held_since_ = loop_->now();
     hub_.stack = stacks_.take(hub_stack_size);
     make_fiber<&hub_entry>(hub_);
