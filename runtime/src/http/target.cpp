@@ -3,6 +3,9 @@
 #include "http/access.hpp"
 
 #include <boost/url/encode.hpp>
+#include <boost/url/grammar/digit_chars.hpp>
+#include <boost/url/grammar/hexdig_chars.hpp>
+#include <boost/url/grammar/lut_chars.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
@@ -13,12 +16,14 @@ namespace grove::detail {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789";
-
+// Tables: every request has a Host, and a search for each of its characters would take a quarter of the time
+// to parse a short one (bench parser/short_request).
 /// Of a host's name, percent-encoded bytes included (RFC 3986, 3.2.2).
-constexpr bool is_name_char(char c) noexcept {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view{"-._~%!$&'()*+,;="}.find(c) != std::string_view::npos;
+constexpr auto name_chars = boost::urls::unreserved_chars + boost::urls::grammar::lut_chars{"%!$&'()*+,;="};
+constexpr auto address_chars = boost::urls::grammar::hexdig_chars + boost::urls::grammar::lut_chars{":."};
+
+void remove_leading(std::string_view& text, const auto& chars) noexcept {
+    text.remove_prefix(static_cast<std::size_t>(std::ranges::find_if_not(text, chars) - text.begin()));
 }
 
 }  // namespace
@@ -33,14 +38,16 @@ bool is_target(std::string_view method, std::string_view target) noexcept {
 
 bool is_host(std::string_view text) noexcept {
     if (text.starts_with('[')) {
-        const auto end = text.find_first_not_of("0123456789abcdefABCDEF:.", 1);
-        if (end == text.npos || end == 1 || text[end] != ']') return false;
-        text.remove_prefix(end + 1);
+        text.remove_prefix(1);
+        const std::size_t length = text.size();
+        remove_leading(text, address_chars);
+        if (text.size() == length || !text.starts_with(']')) return false;
+        text.remove_prefix(1);
     } else {
-        text.remove_prefix(
-            static_cast<std::size_t>(std::ranges::find_if_not(text, is_name_char) - text.begin()));
+        remove_leading(text, name_chars);
     }
-    return text.empty() || (text.front() == ':' && text.find_first_not_of(digits, 1) == text.npos);
+    if (!text.starts_with(':')) return text.empty();
+    return std::ranges::all_of(text.substr(1), boost::urls::grammar::digit_chars);
 }
 
 std::optional<std::vector<std::string>> path_segments(std::string_view target) {
