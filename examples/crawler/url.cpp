@@ -5,6 +5,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/scheme.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <system_error>
 
@@ -48,7 +49,7 @@ std::string normal(urls::url url) {
     url.set_path_absolute(true);
     std::string text{url.buffer()};
     const auto upper = [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; };
-    for (std::size_t i = text.find('?'); i + 2 < text.size(); ++i) {
+    for (std::size_t i = std::min(text.find('?'), text.size()); i + 2 < text.size(); ++i) {
         if (text[i] != '%') continue;
         text[i + 1] = upper(text[i + 1]);
         text[i + 2] = upper(text[i + 2]);

@@ -286,16 +286,18 @@ GROVE_TEST_REAL("a server that says without end that it is at it is not waited f
 GROVE_TEST_REAL("a client that ends takes along what runs and what waits") {
     ScriptedServer server{[](Wire& wire, int) { (void)wire.read_to_end(); }};
     auto client = std::make_unique<Client>(grove::http::ClientOptions{.connections_per_host = 1});
+    int begun = 0;
     int closed = 0;
     std::vector<grove::Greenlet<void>> all;
     for (int i = 0; i < 3; ++i) {
         all.push_back(grove::spawn([&, url = server.url("/")] {
             std::error_code ec;
+            ++begun;
             (void)client->get(url, ec, patience);
             closed += ec == grove::Errc::closed;
         }));
     }
-    while (server.connections == 0) grove::sleep(1ms);
+    while (server.connections == 0 || begun < 3) grove::sleep(1ms);
     client.reset();
     grove::join_all(all);
     CHECK(closed == 3);
