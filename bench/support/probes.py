@@ -38,6 +38,7 @@ class Settings:
     long_load_seconds: int = 8
     warm_up: int = 1
     open_loop_warm_up: int = 2
+    longest_row: int = 240  # seconds, after which a row has no further round
     kept: dict = dataclasses.field(default_factory=dict)
 
     def shared(self, user, run, measure):
@@ -50,7 +51,8 @@ class Settings:
         return runs[len(asked) - 1]
 
 
-QUICK = {"bench_seconds": 0.05, "load_seconds": 1, "long_load_seconds": 3, "warm_up": 0, "open_loop_warm_up": 1}
+QUICK = {"bench_seconds": 0.05, "load_seconds": 1, "long_load_seconds": 3, "warm_up": 0, "open_loop_warm_up": 1,
+         "longest_row": 60}
 
 
 def program(name):

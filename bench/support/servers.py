@@ -32,7 +32,11 @@ class Server:
 
     def cpu_seconds(self):
         """User and system, of ended threads too: the processes' CPU clocks (clock_getcpuclockid)."""
-        return sum(time.clock_gettime(~pid << 3 | 2) for pid in self.family())
+        total = 0
+        for pid in self.family():
+            with contextlib.suppress(OSError):  # it has ended since
+                total += time.clock_gettime(~pid << 3 | 2)
+        return total
 
     def memory_kib(self, what="VmRSS"):
         found = [re.search(rf"{what}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text()) for pid in self.family()]

@@ -148,7 +148,7 @@ def file_name(name):
 
 def heading(about):
     text = f"{about['machine']}, {about['compiler']}. {about['when']}, {about['minutes']} minutes, medians of {about['rounds']} rounds"
-    text += f" (least-most), of growth {about['growth_rounds']}"
+    text += f" (least-most), of growth {about['growth_rounds']}, of fewer where one takes minutes"
     text += ", `--quick`" if about["quick"] else ""
     text += f". Load average at the start {about['load_average']:.2f}."
     if about["busy_cores"] > TOO_BUSY:
