@@ -208,6 +208,15 @@ TEST_CASE("a checkpoint lets others run before the end of the slice if a timer i
     });
 }
 
+TEST_CASE("the end of a runtime does not wait for the end of a slice") {
+    const auto start = grove::Clock::now();
+    grove::run({.time_slice = 4s, .runaway_limit = 0ms}, [&] {
+        // Only now the slice is watched for news, for the rest of it.
+        while (grove::Clock::now() - start < 1200ms) grove::checkpoint();
+    });
+    CHECK(grove::Clock::now() - start < 3s);
+}
+
 GROVE_TEST_REAL("a checkpoint that throws does not end the watch over time slices") {
     {
         const grove::Timeout timeout{0ms};

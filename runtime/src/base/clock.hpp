@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace grove::detail {
 
@@ -15,6 +16,11 @@ struct ClockHook {
 
 /// Returns the one before.
 ClockHook set_clock_hook(ClockHook) noexcept;
+
+[[nodiscard]] inline timespec to_timespec(std::chrono::nanoseconds delay) noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+    return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
+}
 
 /// A duration as it was asked for, but short enough to be added to a time and multiplied.
 template <class Duration>

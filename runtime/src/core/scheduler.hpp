@@ -134,7 +134,7 @@ public:
 
     /// Runs node->run() on this thread, in the hub, soon. Any thread that knows the runtime has not ended.
     void post(InboxNode&) noexcept;
-    /// Ends the sleep of the hub, if it sleeps. Any thread, and signal handlers.
+    /// Ends the sleep of the hub, and wait_for_news(). Any thread, and signal handlers.
     void wake() noexcept { loop_->wake(); }
     /// The same, where it matters only to a hub that sleeps, and to wait_for_news(). Any thread.
     void wake_if_asleep() noexcept {

@@ -245,6 +245,7 @@ void Scheduler::checkpoint_slow() {
     if (up & breaker_bit::drop_request) GilAccess::hand_over(gil());
     if (up & breaker_bit::slice_used) {
         give_up_slice(g);
+        if (ticker_) ticker_->note_new_slice();
         throw_if_signalled(g);
     }
 }

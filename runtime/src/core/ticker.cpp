@@ -24,12 +24,17 @@ Ticker::~Ticker() {
         ending_ = true;
     }
     changed_.notify_one();
+    scheduler_.wake();
     thread_.join();
 }
 
 void Ticker::watch_for_a_while() noexcept {
     const std::scoped_lock lock{mutex_};
     if (std::exchange(looks_left_, looks_per_watch) == 0) changed_.notify_one();
+}
+
+void Ticker::note_new_slice() noexcept {
+    slice_began_.store(Clock::now(), std::memory_order_relaxed);
 }
 
 void Ticker::work() noexcept {
@@ -47,14 +52,17 @@ void Ticker::work() noexcept {
 }
 
 void Ticker::look(std::unique_lock<std::mutex>& lock) noexcept {
-    const std::uint64_t seen = scheduler_.switches();
-    const auto nobody_else_ran = [&] { return scheduler_.switches() == seen && !scheduler_.waits_in_loop(); };
     const auto at_least = slice_ / parts_of_slice;
     changed_.wait_for(lock, at_least, [this] { return ending_; });
-    if (ending_ || !nobody_else_ran()) return;
+    if (ending_) return;
+    const std::uint64_t seen = scheduler_.switches();
+    const auto nobody_else_ran = [&] { return scheduler_.switches() == seen && !scheduler_.waits_in_loop(); };
     lock.unlock();
     scheduler_.wait_for_news(slice_ - at_least);
     lock.lock();
+    if (!nobody_else_ran()) return;
+    const auto until = slice_began_.load(std::memory_order_relaxed) + at_least;
+    changed_.wait_until(lock, until, [this] { return ending_; });
     if (nobody_else_ran()) scheduler_.raise_breaker(breaker_bit::slice_used);
 }
 

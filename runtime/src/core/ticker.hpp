@@ -1,5 +1,8 @@
 #pragma once
 
+#include <grove/base/time.hpp>
+
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -24,6 +27,8 @@ public:
     Ticker& operator=(const Ticker&) = delete;
 
     void watch_for_a_while() noexcept;
+    /// Whoever was made to give up its slice runs again.
+    void note_new_slice() noexcept;
 
 private:
     void work() noexcept;
@@ -31,6 +36,7 @@ private:
 
     const std::chrono::microseconds slice_;
     Scheduler& scheduler_;
+    std::atomic<Clock::time_point> slice_began_{Clock::time_point{}};
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;

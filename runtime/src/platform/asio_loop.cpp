@@ -72,6 +72,9 @@ public:
     bool poll(Deadline) override;
     void deliver() noexcept override;
     void wake() noexcept override { wake_.wake(); }
+    bool wait_for_news(std::chrono::nanoseconds at_most) const noexcept override {
+        return wake_.wait(at_most);
+    }
     [[nodiscard]] std::error_code watch(int fd, FdWatch&) override;
     void rearm(int fd, Readiness) noexcept override;
     void forget(int fd) noexcept override;

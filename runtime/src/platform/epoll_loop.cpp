@@ -1,5 +1,6 @@
 #include <grove/base/assert.hpp>
 
+#include "base/clock.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/loop_wake.hpp"
 #include "platform/sanitizers.hpp"
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <ctime>
 #include <limits>
-#include <poll.h>
 #include <utility>
 #include <vector>
 
@@ -51,11 +51,6 @@ constexpr Key wake_key{std::numeric_limits<std::uint32_t>::max(), 0};
 }
 
 // --- epoll_wait with a time ------------------------------------------------------------------
-
-[[nodiscard]] timespec to_timespec(std::chrono::nanoseconds delay) noexcept {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
-    return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
-}
 
 /// epoll_pwait2 (Linux 5.11) takes nanoseconds. Without it, or where a sandbox refuses it, milliseconds
 /// rounded up: late is allowed, early would make the hub spin.
@@ -153,9 +148,7 @@ int EpollLoop::wait(Deadline by) noexcept {
 }
 
 bool EpollLoop::wait_for_news(std::chrono::nanoseconds at_most) const noexcept {
-    pollfd entry{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
-    const timespec time = to_timespec(std::max(at_most, std::chrono::nanoseconds::zero()));
-    return ::ppoll(&entry, 1, &time, nullptr) > 0;
+    return becomes_readable(epoll_.get(), at_most);
 }
 
 void EpollLoop::deliver() noexcept {

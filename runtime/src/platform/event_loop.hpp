@@ -54,8 +54,9 @@ public:
     virtual void deliver() noexcept = 0;
     /// Ends a poll() that sleeps, or the next one. Any thread, and from signal handlers.
     virtual void wake() noexcept = 0;
-    /// Waits, in real time, until a poll() would find something at once, for so long at most; true if it
-    /// would. A loop that cannot tell without a poll() just waits. Any thread.
+    /// Waits, in real time, until wake() was called or a poll() would find something else at once, for so
+    /// long at most; true if so. A loop that cannot tell without a poll() knows of wakes alone, or just
+    /// waits. Any thread.
     virtual bool wait_for_news(std::chrono::nanoseconds at_most) const noexcept;
     /// From now on, tells `watch` of each change (edge-triggered), first of the state the descriptor is in.
     /// An error (EPERM: a regular file is always ready) leaves it unwatched.

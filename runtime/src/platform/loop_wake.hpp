@@ -1,14 +1,26 @@
 #pragma once
 
+#include "base/clock.hpp"
+
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <poll.h>
 #include <system_error>
 #include <unistd.h>
 
 namespace grove::detail {
+
+/// Waits until it is, for so long at most.
+inline bool becomes_readable(int fd, std::chrono::nanoseconds at_most) noexcept {
+    pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
+    const timespec time = to_timespec(std::max(at_most, std::chrono::nanoseconds::zero()));
+    return ::ppoll(&entry, 1, &time, nullptr) > 0;
+}
 
 /// A descriptor of a loop's own.
 class OwnFd {
@@ -40,6 +52,10 @@ public:
     /// After the loop has slept, so that a wake() from here on writes again; and with acquire, so that
     /// whoever did not write because the flag was set has his message seen by what follows.
     void slept() noexcept { woken_.exchange(false, std::memory_order_acq_rel); }
+    /// Waits for a wake(), for so long at most; true if one came since the loop slept. Any thread.
+    bool wait(std::chrono::nanoseconds at_most) const noexcept {
+        return becomes_readable(fd_.get(), at_most);
+    }
     /// No longer readable. A loop that is told of each change need not.
     void drain() noexcept {
         std::uint64_t count = 0;

@@ -1,5 +1,6 @@
 #include "platform/os.hpp"
 
+#include "base/clock.hpp"
 #include "platform/sanitizers.hpp"
 
 #include <linux/openat2.h>
@@ -37,11 +38,6 @@ template <long Number, auto Wrapped, class... Arguments>
 #else
     return or_errno(static_cast<decltype(Wrapped(arguments...))>(::syscall(Number, arguments...)));
 #endif
-}
-
-[[nodiscard]] timespec to_timespec(Clock::duration delay) noexcept {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
-    return {static_cast<time_t>(seconds.count()), static_cast<long>((delay - seconds).count())};
 }
 
 /// Keeps SIGPIPE from this thread, and takes back the one that a write brought. Only send() and its like have
