@@ -104,6 +104,13 @@ GROVE_TEST_REAL("a body above the limit is 413, announced or not") {
               .ends_with(body.substr(1)));
 }
 
+GROVE_TEST_REAL("who sends all of a body far above the limit before it reads still reads 413") {
+    TestServer server{&mirror, {.max_body_bytes = 1000}};
+    const std::string body(8 * 1024 * 1024, 'x');
+    CHECK(undated(server.ask(std::string{post} + "Content-Length: " + std::to_string(body.size()) +
+                             "\r\n\r\n" + body)) == refusal("413 Content Too Large"));
+}
+
 GROVE_TEST_REAL("a body that its handler finds too long is 413") {
     TestServer server{
         [](Request& request, ResponseWriter& response) { response.send(request.body.read_all(3)); }};

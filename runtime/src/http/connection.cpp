@@ -27,8 +27,9 @@ using namespace std::chrono_literals;
 // A body that nobody read: up to here it is read and dropped, so that the connection can be kept.
 constexpr std::size_t max_drained = 64 * 1024;
 // Before closing with something unread, which would make the system drop our last words too.
-constexpr std::size_t max_lingering = 1024 * 1024;
-constexpr auto lingering_time = 1s;
+// Whoever sends all before it reads, and proxies do, is given the time for it, unless it pauses.
+constexpr auto lingering_time = 10s;
+constexpr auto lingering_pause = 1s;
 // A connection that says nothing for so long is no busy one: it gives back what memory it can, and ends when
 // the server stops. Until then its request may be on its way.
 constexpr auto busy_pause = 1s;
@@ -248,13 +249,11 @@ void HttpConnection::refuse(int status) {
 void HttpConnection::linger() {
     std::error_code ec;
     const Deadline by = from_now(lingering_time);
-    transport_.finish_writing(ec, by);
-    std::size_t total = 0;
-    while (!ec && total < max_lingering) {
+    const auto soon = [&] { return std::min(by, Deadline{from_now(lingering_pause)}); };
+    transport_.finish_writing(ec, soon());
+    while (!ec) {
         input_.consume(input_.bytes().size());
-        const std::size_t n = transport_.read_some(input_.make_room(max_drained), ec, by);
-        if (n == 0) return;
-        total += n;
+        if (transport_.read_some(input_.make_room(max_drained), ec, soon()) == 0) return;
     }
 }
 

@@ -152,6 +152,7 @@ void WebSocketState::accept(const http::Request& request, const http::Headers& e
     stream_.set_option(beast_ws::stream_base::decorator{[&](beast_ws::response_type& response) {
         for (const auto& [name, value] : extra) response.insert(view(name), view(value));
         if (!protocol_.empty()) response.set("Sec-WebSocket-Protocol", protocol_);
+        if (response.count("Server") == 0) response.set("Server", "grove");  // or Beast tells its version
     }});
     BeastError ec;
     stream_.accept(for_beast(request), ec);
