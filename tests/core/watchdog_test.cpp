@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <ctime>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -126,15 +127,32 @@ TEST_CASE("a program's own handler of SIGURG is left alone") {
 }
 
 #if defined(GROVE_ASSERTS)
+void check_wait_with_gil(const grove::testing::ChildEnd& end) {
+    CHECK(end.signal == SIGABRT);
+    CHECK(has(end.errors, "Native threads that wait for the Gil: 1."));
+    CHECK(has(end.errors, "a thread is waited for with the Gil held"));
+}
+
 TEST_CASE("waiting for a thread that waits for the Gil ends the process, and says so") {
-    const auto end = run_child([] {
+    check_wait_with_gil(run_child([] {
         grove::run({.runaway_limit = 10ms}, [] {
             std::thread thread{[here = grove::this_runtime()] { const std::scoped_lock held{here.gil()}; }};
             thread.join();
         });
-    });
-    CHECK(end.signal == SIGABRT);
-    CHECK(has(end.errors, "Native threads that wait for the Gil: 1."));
-    CHECK(has(end.errors, "a thread is waited for with the Gil held"));
+    }));
+}
+
+TEST_CASE("so does waiting for a future whose promise needs the Gil") {
+    check_wait_with_gil(run_child([] {
+        grove::run({.runaway_limit = 10ms}, [] {
+            std::promise<void> done;
+            std::thread thread{[&, here = grove::this_runtime()] {
+                const std::scoped_lock held{here.gil()};
+                done.set_value();
+            }};
+            done.get_future().wait();
+            thread.join();
+        });
+    }));
 }
 #endif
